@@ -1,0 +1,1 @@
+"""The gatehouse: all that speaks WeChat or WeCom."""

@@ -1,0 +1,1 @@
+"""Pages an employee opens in WeChat."""

@@ -1,0 +1,1 @@
+"""WeChat official accounts: crypto, messages, client, callback, OAuth, JS-SDK."""

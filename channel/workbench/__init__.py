@@ -1,0 +1,1 @@
+"""The desk: HR, bank operations, compliance."""

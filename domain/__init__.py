@@ -1,0 +1,1 @@
+"""What the bank means: one package per noun; rules live here and nowhere else."""

@@ -1,0 +1,1 @@
+"""Product centre, share links, posters, clicks, rankings, team tasks."""

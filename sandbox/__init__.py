@@ -1,0 +1,1 @@
+"""A separate program that plays WeChat and WeCom, and the demo data."""

@@ -1,0 +1,1 @@
+"""Pages an RM sees beside a chat."""

@@ -1,0 +1,1 @@
+"""RQ entry points, worker class, timetable, commands."""
