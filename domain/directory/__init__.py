@@ -1,0 +1,1 @@
+"""Who there is: organisations, enterprises, employees, users and channel accounts."""
