@@ -1,10 +1,10 @@
-"""How any room refuses: a code for programs, a sentence in Chinese for people, a status for HTTP."""
+"""How any room refuses: a code for programs, a sentence for people, a status for HTTP."""
 
 from http import HTTPStatus
 
 
 class DomainError(Exception):
-    """A refusal that a person can act on. Subclasses set ``code``, ``message`` and maybe ``status``.
+    """A refusal that a person can act on. Subclasses set ``code`` and ``message``.
 
     ``message`` may hold ``{fields}`` that the raiser fills with keyword arguments.
     """

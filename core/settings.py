@@ -1,0 +1,96 @@
+"""Every setting, typed and frozen; read once from ``XINQIAO_…`` or a ``.env`` file."""
+
+import base64
+import binascii
+import hashlib
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SANDBOX_WECHAT = "http://127.0.0.1:8100/wechat"
+SANDBOX_WECOM = "http://127.0.0.1:8100/wecom"
+
+LONGEST_SOCKET = 100  # bytes; the kernel takes 107
+
+
+def _base_address(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("must start with http:// or https://")
+    return value.rstrip("/")
+
+
+BaseAddress = Annotated[str, AfterValidator(_base_address)]
+
+
+class Settings(BaseSettings):
+    """A wrong value stops the start; nothing here changes afterwards."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="XINQIAO_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    data_dir: Path = Path("data")
+    database_url: str = ""
+    redis_url: str = ""
+    public_url: BaseAddress = "http://127.0.0.1:8000"
+    master_key: SecretStr = SecretStr("")
+    wechat_api_url: BaseAddress = SANDBOX_WECHAT
+    wecom_api_url: BaseAddress = SANDBOX_WECOM
+    open_url: BaseAddress = SANDBOX_WECHAT
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    web_processes: int = Field(default=1, ge=1, le=64)
+    web_threads: int = Field(default=8, ge=1, le=64)
+    log_level: str = "INFO"
+    # Mutual trust with the proxy in front: how many hops may set X-Forwarded-*.
+    proxy_hops: int = Field(default=0, ge=0, le=3)
+    upload_limit_bytes: int = 50 * 1024 * 1024
+    callback_window_seconds: int = 300
+
+    @field_validator("master_key")
+    @classmethod
+    def _is_32_bytes(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value():
+            try:
+                key = base64.b64decode(value.get_secret_value(), validate=True)
+            except binascii.Error as error:
+                raise ValueError("must be base64") from error
+            if len(key) != 32:
+                raise ValueError("must be 32 bytes in base64: openssl rand -base64 32")
+        return value
+
+    @property
+    def database(self) -> str:
+        """The database's address; without one, a SQLite file in the data folder."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'xinqiao.db'}"
+
+    @property
+    def redis(self) -> str:
+        """Redis's address; without one, the embedded server's socket."""
+        return self.redis_url or f"unix://{self.redis_socket}"
+
+    @property
+    def redis_socket(self) -> Path:
+        """In the data folder, or under a short name where that is too long for a socket."""
+        socket = self.data_dir.resolve() / "redis.sock"
+        if len(str(socket)) <= LONGEST_SOCKET:
+            return socket
+        digest = hashlib.sha256(str(socket).encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"xinqiao-{digest}.sock"
+
+    @property
+    def is_https(self) -> bool:
+        return self.public_url.startswith("https://")
+
+    @property
+    def files_dir(self) -> Path:
+        return self.data_dir / "files"
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    return Settings()
