@@ -23,7 +23,7 @@ _AES_BLOCK = 16
 _AES_KEY = 32
 
 
-class CryptoRefused(Exception):  # noqa: N818 -- named like our other refusals
+class CryptoRefused(Exception):
     """The envelope was not made by the holder of our token and key, or not for this receiver."""
 
 
