@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
@@ -26,6 +26,8 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.dialects.mysql import DATETIME, LONGTEXT
+from sqlalchemy.dialects.mysql import insert as mysql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, registry
 from sqlalchemy.types import TypeEngine
@@ -206,6 +208,21 @@ def reading() -> Session:
     """The session for questions. Changing rows through it is refused."""
     session: Session = db.session()
     return session
+
+
+def insert_new(session: Session, model: type[Base], **values: Any) -> bool:
+    """Insert a row unless one of its unique keys is taken; whether it was inserted.
+
+    Two processes may try the same row at once: the database decides, nobody gets an error.
+    """
+    table = cast(Table, model.__table__)
+    if session.get_bind().dialect.name == "mysql":
+        insert: Any = mysql_insert(table).values(**values)
+        statement = insert.on_duplicate_key_update(id=table.c.id)
+    else:
+        statement = sqlite_insert(table).values(**values).on_conflict_do_nothing()
+    result: Any = session.execute(statement)
+    return bool(result.rowcount)
 
 
 def let_go() -> None:

@@ -102,7 +102,7 @@ def _form_expired(_error: CSRFError) -> ResponseReturnValue:
     return _refusal_page("页面停留太久，已经过期，请刷新后重新提交", 400)
 
 
-def _unexpected(error: Exception) -> ResponseReturnValue:
+def _unexpected(_error: Exception) -> ResponseReturnValue:
     logger.exception("request failed", extra={"endpoint": request.endpoint})
     return _refusal_page("系统出了点问题，我们已经记录下来，请稍后再试", 500)
 

@@ -1,1 +1,1 @@
-"""Who there is: organisations, enterprises, employees, users and channel accounts."""
+"""Who is who: organisations, employees, users and roles, channel accounts, WeChat identities."""

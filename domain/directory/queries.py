@@ -1,0 +1,154 @@
+"""What can be asked of the directory."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import case, func, select
+
+from core.clock import business_date
+from core.db import reading
+from core.paging import PAGE_SIZE, Page, page_of
+from core.security import unseal
+from domain.directory import policy
+from domain.directory.access import ROLE_PERMISSIONS, Actor, ActorKind, Permission
+from domain.directory.models import (
+    PERSONAL,
+    Employee,
+    EmployeeBinding,
+    Identity,
+    Org,
+    OrgKind,
+    User,
+    UserRole,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OrgRow:
+    org_path: str
+    kind: OrgKind
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmployeeRow:
+    """``phone`` and ``id_no`` are whole: pages mask them."""
+
+    id: int
+    emp_id: str
+    emp_no: str
+    name: str
+    department: str
+    phone: str
+    id_no: str
+    bank_card: str
+    joined_on: date | None
+    left_on: date | None
+    is_employed: bool
+    is_bound: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RosterCounts:
+    employed: int
+    left: int
+    bound: int
+
+
+def find_org(path: str) -> OrgRow | None:
+    row = (
+        reading()
+        .execute(select(Org.org_path, Org.kind, Org.name).where(Org.org_path == path))
+        .one_or_none()
+    )
+    return None if row is None else OrgRow(*row)
+
+
+def list_orgs(actor: Actor) -> list[OrgRow]:
+    actor.require(Permission.ORGS_WRITE)
+    query = select(Org.org_path, Org.kind, Org.name).where(Org.visible_to(actor))
+    return [OrgRow(*row) for row in reading().execute(query.order_by(Org.org_path))]
+
+
+def find_user_actor(identity_id: int) -> Actor | None:
+    """The workbench user behind a WeChat, with what their roles allow; None for a stranger."""
+    user = reading().scalar(select(User).where(User.identity_id == identity_id, User.is_enabled))
+    return None if user is None else _actor_of(user)
+
+
+def find_enabled_user(user_id: int) -> Actor | None:
+    user = reading().scalar(select(User).where(User.id == user_id, User.is_enabled))
+    return None if user is None else _actor_of(user)
+
+
+def _actor_of(user: User) -> Actor:
+    roles = reading().scalars(select(UserRole.role).where(UserRole.user_id == user.id))
+    permissions = frozenset[Permission]().union(*(ROLE_PERMISSIONS[role] for role in roles))
+    return Actor(ActorKind.USER, user.id, user.org_path, permissions, name=user.name)
+
+
+def list_employees(
+    actor: Actor, *, after: int = 0, name: str = "", size: int = PAGE_SIZE
+) -> Page[EmployeeRow]:
+    """The roster by id; ``name`` narrows it to names that begin so."""
+    actor.require(Permission.ROSTER_READ)
+    query = (
+        select(Employee, EmployeeBinding.id)
+        .outerjoin(EmployeeBinding, EmployeeBinding.employee_id == Employee.id)
+        .where(Employee.visible_to(actor), Employee.id > after)
+        .order_by(Employee.id)
+        .limit(size + 1)
+    )
+    if name:
+        query = query.where(Employee.name.startswith(name, autoescape=True))
+    today = business_date()
+    rows = [
+        employee_row(employee, is_bound=binding is not None, day=today)
+        for employee, binding in reading().execute(query)
+    ]
+    return page_of(rows, size, lambda row: row.id)
+
+
+def employee_row(employee: Employee, *, is_bound: bool, day: date) -> EmployeeRow:
+    personal = json.loads(unseal(PERSONAL, employee.personal_sealed))
+    return EmployeeRow(
+        id=employee.id,
+        emp_id=employee.emp_id,
+        emp_no=employee.emp_no,
+        name=employee.name,
+        department=employee.department,
+        phone=personal["phone"],
+        id_no=personal["id_no"],
+        bank_card=personal["bank_card"],
+        joined_on=employee.joined_on,
+        left_on=employee.left_on,
+        is_employed=policy.is_employed(employee.joined_on, employee.left_on, day),
+        is_bound=is_bound,
+    )
+
+
+def count_roster(actor: Actor) -> RosterCounts:
+    actor.require(Permission.ROSTER_READ)
+    left_already = func.count(case((Employee.left_on < business_date(), 1)))
+    total, left = (
+        reading()
+        .execute(select(func.count(Employee.id), left_already).where(Employee.visible_to(actor)))
+        .one()
+    )
+    bound = reading().scalar(
+        select(func.count(func.distinct(EmployeeBinding.employee_id)))
+        .join(Employee, Employee.id == EmployeeBinding.employee_id)
+        .where(Employee.visible_to(actor))
+    )
+    return RosterCounts(employed=total - left, left=left, bound=bound or 0)
+
+
+def names_of_employees(ids: Sequence[int]) -> dict[int, str]:
+    query = select(Employee.id, Employee.name).where(Employee.id.in_(ids))
+    return {row.id: row.name for row in reading().execute(query)}
+
+
+def find_openid(identity_id: int) -> str | None:
+    return reading().scalar(select(Identity.openid).where(Identity.id == identity_id))
