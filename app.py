@@ -1,0 +1,37 @@
+"""The application and the list of its doors; the only module that knows every room."""
+
+from flask import Flask
+from flask.cli import FlaskGroup
+
+from core import health, metrics
+from core.db import init_db
+from core.log import setup_logging
+from core.metrics import measure_requests
+from core.security import init_security
+from core.settings import Settings, get_settings
+from core.web import door, init_web, json_refusal, public_guard
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    settings = settings or get_settings()
+    setup_logging(settings.log_level)
+    app = Flask(__name__)
+    app.config["SETTINGS"] = settings
+    init_db(app, settings.database)
+    init_security(settings)
+    init_web(app, settings)
+    measure_requests(app)
+    open_doors(app)
+    return app
+
+
+def open_doors(app: Flask) -> None:
+    """Who may enter where, and how that door says no."""
+    door(app, "health", "", public_guard, json_refusal, health.bp, metrics.bp)
+
+
+cli = FlaskGroup(name="xinqiao", create_app=create_app, add_version_option=False)
+
+
+def main() -> None:
+    cli()
