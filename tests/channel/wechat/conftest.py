@@ -34,6 +34,6 @@ def responses():
 
 
 @pytest.fixture
-def client(account, redis):
+def wechat(account, redis):
     with http_session(API) as http:
         yield OfficialAccountClient(account, http, TokenStore(redis), API)

@@ -46,7 +46,7 @@ def calls_to(responses, path):
     return [call for call in responses.calls if urlsplit(call.request.url).path.endswith(path)]
 
 
-def test_a_template_message_is_sent_as_the_platform_wants_it(client, tokens):
+def test_a_template_message_is_sent_as_the_platform_wants_it(wechat, tokens):
     tokens.post(SEND, json=ACCEPTED)
     message = TemplateMessage(
         "tpl-1",
@@ -56,7 +56,7 @@ def test_a_template_message_is_sent_as_the_platform_wants_it(client, tokens):
         client_msg_id="push-17",
     )
 
-    sent = client.send_template_message("oPerson", message)
+    sent = wechat.send_template_message("oPerson", message)
 
     [call] = calls_to(tokens, "/send")
     assert sent.msgid == 200228332
@@ -72,10 +72,10 @@ def test_a_template_message_is_sent_as_the_platform_wants_it(client, tokens):
     assert "三月工资条".encode() in call.request.body
 
 
-def test_optional_fields_that_are_not_given_are_not_sent(client, tokens):
+def test_optional_fields_that_are_not_given_are_not_sent(wechat, tokens):
     tokens.post(SEND, json=ACCEPTED)
 
-    client.send_template_message("oPerson", MESSAGE)
+    wechat.send_template_message("oPerson", MESSAGE)
 
     assert set(json.loads(calls_to(tokens, "/send")[0].request.body)) == {
         "touser",
@@ -84,11 +84,11 @@ def test_optional_fields_that_are_not_given_are_not_sent(client, tokens):
     }
 
 
-def test_the_token_is_asked_for_once_as_a_stable_token(client, tokens):
+def test_the_token_is_asked_for_once_as_a_stable_token(wechat, tokens):
     tokens.post(SEND, json=ACCEPTED)
 
     for _ in range(3):
-        client.send_template_message("oPerson", MESSAGE)
+        wechat.send_template_message("oPerson", MESSAGE)
 
     [call] = calls_to(tokens, "/stable_token")
     assert json.loads(call.request.body) == {
@@ -100,60 +100,60 @@ def test_the_token_is_asked_for_once_as_a_stable_token(client, tokens):
 
 
 @pytest.mark.parametrize("errcode", [40001, 40014, 42001])
-def test_a_refused_token_is_replaced_and_the_call_made_once_more(client, tokens, errcode):
+def test_a_refused_token_is_replaced_and_the_call_made_once_more(wechat, tokens, errcode):
     refuse(tokens, errcode)
     tokens.post(SEND, json=ACCEPTED)
 
-    assert client.send_template_message("oPerson", MESSAGE).msgid == 200228332
+    assert wechat.send_template_message("oPerson", MESSAGE).msgid == 200228332
 
     sends = calls_to(tokens, "/send")
     assert [query(call)["access_token"] for call in sends] == ["token-1", "token-2"]
     assert sends[0].request.body == sends[1].request.body
 
 
-def test_a_platform_that_refuses_every_token_is_asked_twice_and_never_more(client, tokens):
+def test_a_platform_that_refuses_every_token_is_asked_twice_and_never_more(wechat, tokens):
     refuse(tokens, 40001)
 
     with pytest.raises(WeChatError) as refused:
-        client.send_template_message("oPerson", MESSAGE)
+        wechat.send_template_message("oPerson", MESSAGE)
 
     assert refused.value.errcode == 40001
     assert len(calls_to(tokens, "/send")) == 2
     assert len(calls_to(tokens, "/stable_token")) == 2
 
 
-def test_a_token_that_another_process_has_already_replaced_stays(client, tokens, redis):
+def test_a_token_that_another_process_has_already_replaced_stays(wechat, tokens, redis):
     def while_we_ask(_request):
         store = TokenStore(redis)
         store.invalidate(7, TokenKind.ACCESS, "token-1")
-        store.get(7, TokenKind.ACCESS, client.fetch_stable_token)
+        store.get(7, TokenKind.ACCESS, wechat.fetch_stable_token)
         return 200, {}, json.dumps({"errcode": 40001, "errmsg": "not latest"})
 
     tokens.add_callback("POST", SEND, while_we_ask)
     tokens.post(SEND, json=ACCEPTED)
 
-    client.send_template_message("oPerson", MESSAGE)
+    wechat.send_template_message("oPerson", MESSAGE)
 
     assert query(calls_to(tokens, "/send")[1])["access_token"] == "token-2"
     assert len(calls_to(tokens, "/stable_token")) == 2
 
 
-def test_other_refusals_are_not_repeated(client, tokens):
+def test_other_refusals_are_not_repeated(wechat, tokens):
     refuse(tokens, 43004, "require subscribe rid: 1-2-3")
 
     with pytest.raises(WeChatError, match="43004: require subscribe"):
-        client.send_template_message("oPerson", MESSAGE)
+        wechat.send_template_message("oPerson", MESSAGE)
 
     assert len(calls_to(tokens, "/send")) == 1
 
 
-def test_a_refused_secret_is_said_and_not_repeated(client, responses):
+def test_a_refused_secret_is_said_and_not_repeated(wechat, responses):
     answer = {"errcode": 40125, "errmsg": f"invalid appsecret {SECRET}"}
     responses.post(f"{API}/cgi-bin/stable_token", json=answer)
 
     for _ in range(3):
         with pytest.raises(WeChatError) as refused:
-            client.send_template_message("oPerson", MESSAGE)
+            wechat.send_template_message("oPerson", MESSAGE)
         assert refused.value.errcode == 40125
         assert SECRET not in f"{refused.value} {refused.value.errmsg}"
 
@@ -176,16 +176,16 @@ def test_a_refused_secret_is_said_and_not_repeated(client, responses):
         {"body": requests.exceptions.ChunkedEncodingError("access_token=token-1")},
     ],
 )
-def test_what_is_no_answer_is_silence(client, tokens, answer):
+def test_what_is_no_answer_is_silence(wechat, tokens, answer):
     tokens.post(SEND, **answer)
 
     with pytest.raises(WeChatUnreachable):
-        client.send_template_message("oPerson", MESSAGE)
+        wechat.send_template_message("oPerson", MESSAGE)
 
     assert len(calls_to(tokens, "/send")) == 1
 
 
-def test_neither_tokens_nor_secrets_are_in_errors_or_logs(client, tokens, caplog):
+def test_neither_tokens_nor_secrets_are_in_errors_or_logs(wechat, tokens, caplog):
     caplog.set_level(logging.DEBUG)
     tokens.post(SEND, body=requests.ReadTimeout("http://x/?access_token=token-1"))
     tokens.post(SEND, json={"errcode": 48001, "errmsg": "token-1 may not", "secret": SECRET})
@@ -196,9 +196,9 @@ def test_neither_tokens_nor_secrets_are_in_errors_or_logs(client, tokens, caplog
     told = ""
 
     for ask in (
-        lambda: client.send_template_message("oPerson", MESSAGE),
-        lambda: client.send_template_message("oPerson", MESSAGE),
-        lambda: client.exchange_code("c0de"),
+        lambda: wechat.send_template_message("oPerson", MESSAGE),
+        lambda: wechat.send_template_message("oPerson", MESSAGE),
+        lambda: wechat.exchange_code("c0de"),
     ):
         with pytest.raises((WeChatError, WeChatUnreachable)) as error:
             ask()
@@ -207,47 +207,47 @@ def test_neither_tokens_nor_secrets_are_in_errors_or_logs(client, tokens, caplog
 
     assert "48001" in told
     for private in ("token-1", SECRET, "c0de"):
-        assert private not in told.replace('client.exchange_code("c0de")', "")
+        assert private not in told.replace('wechat.exchange_code("c0de")', "")
         assert private not in caplog.text
 
 
-def test_every_page_of_followers_can_be_asked_for(client, tokens):
+def test_every_page_of_followers_can_be_asked_for(wechat, tokens):
     page = {"total": 2, "count": 2, "data": {"openid": ["o1", "o2"]}, "next_openid": "o2"}
     tokens.get(f"{API}/cgi-bin/user/get", json=page)
     tokens.get(f"{API}/cgi-bin/user/get", json={"total": 2, "count": 0, "next_openid": ""})
 
-    first = client.list_followers()
-    last = client.list_followers(first.next_openid)
+    first = wechat.list_followers()
+    last = wechat.list_followers(first.next_openid)
 
     assert (first.data.openid, last.data.openid) == (("o1", "o2"), ())
     assert query(calls_to(tokens, "/user/get")[1])["next_openid"] == "o2"
 
 
-def test_a_list_in_an_answer_with_an_errcode_is_not_believed(client, tokens):
+def test_a_list_in_an_answer_with_an_errcode_is_not_believed(wechat, tokens):
     answer = {"errcode": 45009, "errmsg": "quota", "total": 0, "count": 0, "data": {"openid": []}}
     tokens.get(f"{API}/cgi-bin/user/get", json=answer)
 
     with pytest.raises(WeChatError):
-        client.list_followers()
+        wechat.list_followers()
 
 
-def test_a_person_is_described_with_what_is_still_told(client, tokens):
+def test_a_person_is_described_with_what_is_still_told(wechat, tokens):
     answer = {"subscribe": 1, "openid": "o1", "qr_scene_str": "login-1", "tagid_list": []}
     tokens.get(f"{API}/cgi-bin/user/info", json=answer)
     tokens.get(f"{API}/cgi-bin/user/info", json={"subscribe": 0, "openid": "o2"})
 
-    follower, stranger = client.get_user_info("o1"), client.get_user_info("o2")
+    follower, stranger = wechat.get_user_info("o1"), wechat.get_user_info("o2")
 
     assert follower.subscribe
     assert (follower.qr_scene_str, follower.unionid) == ("login-1", None)
     assert not stranger.subscribe
 
 
-def test_a_qr_code_carries_its_scene_and_lives_at_most_thirty_days(client, tokens):
+def test_a_qr_code_carries_its_scene_and_lives_at_most_thirty_days(wechat, tokens):
     answer = {"ticket": "t/+", "expire_seconds": 300, "url": "http://weixin.qq.com/q/x"}
     tokens.post(f"{API}/cgi-bin/qrcode/create", json=answer)
 
-    code = client.create_qrcode("login-1", expire_seconds=99_999_999)
+    code = wechat.create_qrcode("login-1", expire_seconds=99_999_999)
 
     assert json.loads(tokens.calls[-1].request.body) == {
         "expire_seconds": 2_592_000,
@@ -258,42 +258,42 @@ def test_a_qr_code_carries_its_scene_and_lives_at_most_thirty_days(client, token
     assert showqrcode_url(code.ticket).endswith("/cgi-bin/showqrcode?ticket=t%2F%2B")
 
 
-def test_a_menu_is_replaced_and_read_back(client, tokens):
+def test_a_menu_is_replaced_and_read_back(wechat, tokens):
     button = {"type": "view", "name": "工资条", "url": "https://bank.example/me"}
     tokens.post(f"{API}/cgi-bin/menu/create", json={"errcode": 0, "errmsg": "ok"})
     tokens.get(f"{API}/cgi-bin/menu/get", json={"menu": {"button": [button]}})
 
-    client.set_menu([button])
+    wechat.set_menu([button])
 
     assert json.loads(tokens.calls[-1].request.body) == {"button": [button]}
-    assert client.get_menu().button == (button,)
+    assert wechat.get_menu().button == (button,)
 
 
-def test_an_account_without_a_menu_has_an_empty_one(client, tokens):
+def test_an_account_without_a_menu_has_an_empty_one(wechat, tokens):
     tokens.get(f"{API}/cgi-bin/menu/get", json={"errcode": 46003, "errmsg": "no menu"})
 
-    assert client.get_menu() == Menu()
+    assert wechat.get_menu() == Menu()
 
 
-def test_another_refusal_to_show_the_menu_is_passed_on(client, tokens):
+def test_another_refusal_to_show_the_menu_is_passed_on(wechat, tokens):
     tokens.get(f"{API}/cgi-bin/menu/get", json={"errcode": 48001, "errmsg": "unauthorized"})
 
     with pytest.raises(WeChatError):
-        client.get_menu()
+        wechat.get_menu()
 
 
-def test_templates_are_listed(client, tokens):
+def test_templates_are_listed(wechat, tokens):
     template = {"template_id": "tpl-1", "title": "工资条", "content": "{{thing2.DATA}}"}
     answer = {"template_list": [template]}
     tokens.get(f"{API}/cgi-bin/template/get_all_private_template", json=answer)
 
-    assert [found.title for found in client.list_templates()] == ["工资条"]
+    assert [found.title for found in wechat.list_templates()] == ["工资条"]
 
 
-def test_a_text_is_sent_through_customer_service(client, tokens):
+def test_a_text_is_sent_through_customer_service(wechat, tokens):
     tokens.post(f"{API}/cgi-bin/message/custom/send", json={"errcode": 0, "errmsg": "ok"})
 
-    client.send_custom_text("o1", "您好")
+    wechat.send_custom_text("o1", "您好")
 
     assert json.loads(tokens.calls[-1].request.body) == {
         "touser": "o1",
@@ -302,23 +302,23 @@ def test_a_text_is_sent_through_customer_service(client, tokens):
     }
 
 
-def test_the_js_ticket_is_asked_for_once(client, tokens):
+def test_the_js_ticket_is_asked_for_once(wechat, tokens):
     answer = {"errcode": 0, "errmsg": "ok", "ticket": "js-1", "expires_in": 7200}
     tokens.get(f"{API}/cgi-bin/ticket/getticket", json=answer)
 
-    assert [client.get_jsapi_ticket() for _ in range(3)] == ["js-1"] * 3
+    assert [wechat.get_jsapi_ticket() for _ in range(3)] == ["js-1"] * 3
 
     [call] = calls_to(tokens, "/getticket")
     assert query(call) == {"type": "jsapi", "access_token": "token-1"}
 
 
-def test_a_code_becomes_an_openid_without_any_access_token_of_ours(client, responses):
+def test_a_code_becomes_an_openid_without_any_access_token_of_ours(wechat, responses):
     answer = {"access_token": "web", "expires_in": 7200, "openid": "o1", "is_snapshotuser": 1}
     responses.get(f"{API}/sns/oauth2/access_token", json=answer)
     responses.get(f"{API}/sns/userinfo", json={"openid": "o1", "nickname": "\u0001张三"})
 
-    authorized = client.exchange_code("c0de")
-    person = client.get_sns_user(authorized)
+    authorized = wechat.exchange_code("c0de")
+    person = wechat.get_sns_user(authorized)
 
     assert query(responses.calls[0]) == {
         "appid": "wx2c2769f8efd9abc2",
@@ -338,9 +338,9 @@ def test_a_platform_that_accepts_and_then_says_nothing_is_left_in_time(account, 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         base = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with http_session(base) as http:
-            client = OfficialAccountClient(account, http, TokenStore(redis), base)
+            wechat = OfficialAccountClient(account, http, TokenStore(redis), base)
             with pytest.raises(WeChatUnreachable, match="ReadTimeout"):
-                client.get_user_info("o1")
+                wechat.get_user_info("o1")
 
 
 def test_a_proxy_is_used_for_wechat_and_not_for_this_machine():

@@ -24,8 +24,8 @@ def ticket(responses):
     return TICKET
 
 
-def test_a_page_of_ours_is_signed_for_its_address_without_the_fragment(client, ticket):
-    config = js_config(client, "wx1", f"{OURS}/me/payslips?year=2026#top", OURS)
+def test_a_page_of_ours_is_signed_for_its_address_without_the_fragment(wechat, ticket):
+    config = js_config(wechat, "wx1", f"{OURS}/me/payslips?year=2026#top", OURS)
 
     assert config.appid == "wx1"
     assert config.signature == js_signature(
@@ -33,8 +33,8 @@ def test_a_page_of_ours_is_signed_for_its_address_without_the_fragment(client, t
     )
 
 
-def test_the_default_port_makes_no_difference(client, ticket):
-    assert js_config(client, "wx1", f"{OURS}:443/me", OURS).signature
+def test_the_default_port_makes_no_difference(wechat, ticket):
+    assert js_config(wechat, "wx1", f"{OURS}:443/me", OURS).signature
 
 
 @pytest.mark.parametrize(
@@ -53,8 +53,8 @@ def test_the_default_port_makes_no_difference(client, ticket):
         "",
     ],
 )
-def test_pages_of_others_are_not_signed(client, responses, page):
+def test_pages_of_others_are_not_signed(wechat, responses, page):
     with pytest.raises(PageNotOurs):
-        js_config(client, "wx1", page, OURS)
+        js_config(wechat, "wx1", page, OURS)
 
     assert len(responses.calls) == 0

@@ -53,23 +53,23 @@ def test_whoever_taps_can_be_asked_for_the_profile(sign_in):
     assert "scope=snsapi_userinfo" in sign_in.begin(BROWSER, "/me", Scope.PROFILE)
 
 
-def test_a_person_comes_back_to_the_page_that_was_wanted(sign_in, client, wechat_says):
+def test_a_person_comes_back_to_the_page_that_was_wanted(sign_in, wechat, wechat_says):
     wechat_says(unionid="u1")
     state = state_of(sign_in.begin(BROWSER, "/me/payslips/3?year=2026"))
 
-    person = sign_in.finish(client, "c0de", state, BROWSER)
+    person = sign_in.finish(wechat, "c0de", state, BROWSER)
 
     assert (person.channel_account_id, person.openid, person.unionid) == (7, "oPerson", "u1")
     assert person.return_to == "/me/payslips/3?year=2026"
 
 
-def test_a_state_is_good_once(sign_in, client, wechat_says):
+def test_a_state_is_good_once(sign_in, wechat, wechat_says):
     wechat_says()
     state = state_of(sign_in.begin(BROWSER, "/me"))
-    sign_in.finish(client, "c0de", state, BROWSER)
+    sign_in.finish(wechat, "c0de", state, BROWSER)
 
     with pytest.raises(StateRefused):
-        sign_in.finish(client, "another-c0de", state, BROWSER)
+        sign_in.finish(wechat, "another-c0de", state, BROWSER)
 
 
 def test_a_state_lives_ten_minutes(sign_in, redis):
@@ -80,28 +80,28 @@ def test_a_state_lives_ten_minutes(sign_in, redis):
 
 
 @pytest.mark.parametrize("state", ["", "invented", "\ud800", "*"])
-def test_an_invented_state_is_refused_and_wechat_not_asked(sign_in, client, responses, state):
+def test_an_invented_state_is_refused_and_wechat_not_asked(sign_in, wechat, responses, state):
     with pytest.raises(StateRefused):
-        sign_in.finish(client, "c0de", state, BROWSER)
+        sign_in.finish(wechat, "c0de", state, BROWSER)
 
     assert len(responses.calls) == 0
 
 
-def test_a_state_in_another_browser_is_refused_and_used_up(sign_in, client, responses):
+def test_a_state_in_another_browser_is_refused_and_used_up(sign_in, wechat, responses):
     state = state_of(sign_in.begin(BROWSER, "/me"))
 
     for browser in ("browser-2", BROWSER):
         with pytest.raises(StateRefused):
-            sign_in.finish(client, "c0de", state, browser)
+            sign_in.finish(wechat, "c0de", state, browser)
 
     assert len(responses.calls) == 0
 
 
-def test_a_state_of_another_account_is_refused(sign_in, redis, client, account):
+def test_a_state_of_another_account_is_refused(sign_in, redis, wechat, account):
     other = WebSignIn(redis, _renumbered(account, 8), "https://open.weixin.qq.com", BACK)
 
     with pytest.raises(StateRefused):
-        other.finish(client, "c0de", state_of(sign_in.begin(BROWSER, "/me")), BROWSER)
+        other.finish(wechat, "c0de", state_of(sign_in.begin(BROWSER, "/me")), BROWSER)
 
 
 def _renumbered(account, account_id):
@@ -109,45 +109,45 @@ def _renumbered(account, account_id):
     return type(account)(**fields | {"id": account_id})
 
 
-def test_the_virtual_person_of_a_snapshot_page_is_refused(sign_in, client, wechat_says):
+def test_the_virtual_person_of_a_snapshot_page_is_refused(sign_in, wechat, wechat_says):
     wechat_says(is_snapshotuser=1)
 
     with pytest.raises(SnapshotUser) as refusal:
-        sign_in.finish(client, "c0de", state_of(sign_in.begin(BROWSER, "/me")), BROWSER)
+        sign_in.finish(wechat, "c0de", state_of(sign_in.begin(BROWSER, "/me")), BROWSER)
 
     assert "使用完整服务" in refusal.value.sentence
 
 
 @pytest.mark.parametrize("errcode", [40029, 40163, 41008])
-def test_a_used_code_says_so_and_remembers_the_page(sign_in, client, wechat_says, errcode):
+def test_a_used_code_says_so_and_remembers_the_page(sign_in, wechat, wechat_says, errcode):
     wechat_says(errcode=errcode, errmsg="code been used, rid: 1")
 
     with pytest.raises(CodeUsed) as refusal:
-        sign_in.finish(client, "c0de", state_of(sign_in.begin(BROWSER, "/me/tax")), BROWSER)
+        sign_in.finish(wechat, "c0de", state_of(sign_in.begin(BROWSER, "/me/tax")), BROWSER)
 
     assert refusal.value.return_to == "/me/tax"
     assert "公众号" in refusal.value.sentence
 
 
-def test_whoever_refuses_to_sign_in_comes_back_without_a_code(sign_in, client, responses):
+def test_whoever_refuses_to_sign_in_comes_back_without_a_code(sign_in, wechat, responses):
     with pytest.raises(CodeUsed):
-        sign_in.finish(client, "", state_of(sign_in.begin(BROWSER, "/me")), BROWSER)
+        sign_in.finish(wechat, "", state_of(sign_in.begin(BROWSER, "/me")), BROWSER)
 
     assert len(responses.calls) == 0
 
 
-def test_other_refusals_of_wechat_are_passed_on(sign_in, client, wechat_says):
+def test_other_refusals_of_wechat_are_passed_on(sign_in, wechat, wechat_says):
     wechat_says(errcode=40013, errmsg="invalid appid")
 
     with pytest.raises(WeChatError):
-        sign_in.finish(client, "c0de", state_of(sign_in.begin(BROWSER, "/me")), BROWSER)
+        sign_in.finish(wechat, "c0de", state_of(sign_in.begin(BROWSER, "/me")), BROWSER)
 
 
-def test_an_answer_without_an_openid_signs_nobody_in(sign_in, client, responses):
+def test_an_answer_without_an_openid_signs_nobody_in(sign_in, wechat, responses):
     responses.get(f"{API}/sns/oauth2/access_token", json={"access_token": "web"})
 
     with pytest.raises(WeChatUnreachable):
-        sign_in.finish(client, "c0de", state_of(sign_in.begin(BROWSER, "/me")), BROWSER)
+        sign_in.finish(wechat, "c0de", state_of(sign_in.begin(BROWSER, "/me")), BROWSER)
 
 
 def test_a_browser_that_goes_round_in_circles_is_stopped_and_others_are_not(sign_in, redis):
