@@ -1,11 +1,17 @@
-"""Files behind one small interface: a folder now, an S3-compatible store when one is needed."""
+"""Files behind one small interface: a folder, or another store with the same three verbs.
+
+What people upload holds names, ID numbers and pay: content is sealed before it is written.
+"""
 
 import secrets
 from pathlib import Path
 from typing import Protocol
 
 from core.clock import business_date
+from core.security import key_ring
 from core.settings import get_settings
+
+_PURPOSE = "file"
 
 
 class FileStore(Protocol):
@@ -30,12 +36,12 @@ class FolderStore:
         path = self._root / key
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         partial = path.with_suffix(".part")
-        partial.write_bytes(content)
+        partial.write_bytes(key_ring().seal_bytes(_PURPOSE, content))
         partial.replace(path)
         return key
 
     def get(self, key: str) -> bytes:
-        return self._path(key).read_bytes()
+        return key_ring().unseal_bytes(_PURPOSE, self._path(key).read_bytes())
 
     def delete(self, key: str) -> None:
         self._path(key).unlink(missing_ok=True)

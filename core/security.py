@@ -24,6 +24,7 @@ from core.db import Key, Model, ShortText, reading, transaction
 from core.settings import Settings
 
 _NONCE = 12
+_KEY_ID = 8
 SEALING, INDEXING = "sealing", "indexing"
 
 
@@ -65,6 +66,19 @@ class KeyRing:
                 raise SealBroken("unknown version")
             cipher = self._cipher(int(key_id))
             return cipher.decrypt(raw[:_NONCE], raw[_NONCE:], purpose.encode()).decode()
+        except (ValueError, InvalidTag, KeyError) as error:
+            raise SealBroken("cannot be read under this key and purpose") from error
+
+    def seal_bytes(self, purpose: str, content: bytes) -> bytes:
+        """For files: the key id in 8 bytes, the nonce, the ciphertext."""
+        key_id, nonce = self._newest(), os.urandom(_NONCE)
+        sealed = self._sealing[key_id].encrypt(nonce, content, purpose.encode())
+        return key_id.to_bytes(_KEY_ID) + nonce + sealed
+
+    def unseal_bytes(self, purpose: str, sealed: bytes) -> bytes:
+        key_id, body = int.from_bytes(sealed[:_KEY_ID]), sealed[_KEY_ID:]
+        try:
+            return self._cipher(key_id).decrypt(body[:_NONCE], body[_NONCE:], purpose.encode())
         except (ValueError, InvalidTag, KeyError) as error:
             raise SealBroken("cannot be read under this key and purpose") from error
 

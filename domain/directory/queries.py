@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session
 
 from core.clock import business_date
 from core.db import reading
@@ -64,6 +65,10 @@ def find_org(path: str) -> OrgRow | None:
         .one_or_none()
     )
     return None if row is None else OrgRow(*row)
+
+
+def name_of_org(session: Session, path: str) -> str:
+    return session.scalar(select(Org.name).where(Org.org_path == path)) or ""
 
 
 def list_orgs(actor: Actor) -> list[OrgRow]:

@@ -1,0 +1,66 @@
+"""How payroll refuses."""
+
+from core.errors import BadInput, Conflict, NotFound
+
+
+class BatchNotDraft(Conflict):
+    code, message = "batch_not_draft", "这份工资表已经不在核对阶段，请刷新页面看最新状态"
+
+
+class BatchAlreadyPublished(Conflict):
+    code, message = "batch_already_published", "该批次已经发布，不能重复发布"
+
+
+class RowsStillHeld(Conflict):
+    code = "rows_still_held"
+    message = "还有 {count} 行没有处理：请逐行改正，或选择不发，然后再发布"
+
+
+class NothingToPublish(Conflict):
+    code, message = "nothing_to_publish", "这份工资表没有可以发布的工资条"
+
+
+class PeriodMissing(BadInput):
+    code = "period_missing"
+    message = "没有读出这是哪个月的工资，请先填写月份（如 2026-03）"
+
+
+class SheetUploadedAlready(Conflict):
+    code = "sheet_uploaded_already"
+    message = "这个文件已经上传过（第 {batch_id} 号批次）。要重新上传，请先作废那一批"
+
+
+class UploadEmpty(BadInput):
+    code, message = "upload_empty", "没有收到文件，请选择工资表（xlsx、xls 或 csv）后再上传"
+
+
+class UploadTooLarge(BadInput):
+    code = "upload_too_large"
+    message = "文件超过 {megabytes} MB，请删去无关的工作表和图片后再上传"
+
+
+class RowDecided(Conflict):
+    code, message = "row_decided", "这一行刚刚已经处理过，请刷新页面"
+
+
+class EmployeeHasSlip(Conflict):
+    code = "employee_has_slip"
+    message = "这位员工在本批里已经有一张工资条，不能再发一张，请核对后选择“不发”"
+
+
+class EmployeeNotOnRoster(NotFound):
+    code, message = "employee_not_on_roster", "花名册里没有这位员工，请先更新花名册"
+
+
+class PayslipNotYours(NotFound):
+    """Says nothing about whether the slip exists."""
+
+    code, message = "payslip_not_yours", "没有找到这张工资条：它可能已撤回，或不属于您"
+
+
+class QuestionEmpty(BadInput):
+    code, message = "question_empty", "请写下要问的内容（不超过 500 字）"
+
+
+class QuestionsTooMany(Conflict):
+    code, message = "questions_too_many", "这张工资条上还有未回复的提问，请等人事回复后再问"

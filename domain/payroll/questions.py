@@ -1,0 +1,143 @@
+"""Questions on a slip, and HR's answers."""
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.clock import utc_now
+from core.db import transaction
+from core.errors import NotFound
+from core.security import seal, unseal
+from domain.audit import service as audit
+from domain.directory.access import Actor, Permission
+from domain.directory.channel_accounts import official_account_for
+from domain.directory.queries import name_of_org
+from domain.payroll import policy, slips
+from domain.payroll.errors import PayslipNotYours, QuestionEmpty, QuestionsTooMany
+from domain.payroll.models import (
+    QUESTION,
+    SLIP,
+    Author,
+    Payslip,
+    PayslipQuestion,
+    QuestionMessage,
+    QuestionStatus,
+)
+from domain.payroll.viewing import audit_refusal, own_payslip
+from domain.pushes.models import MessageKind
+from domain.pushes.service import NewPush, request_pushes
+
+
+def ask(actor: Actor, payslip_id: int, item: int | None, text: str) -> int:
+    """Ask HR about a line of one's slip; the question's id."""
+    body = _question_text(text)
+    with transaction() as session:
+        payslip = own_payslip(session, actor, payslip_id)
+        if payslip is None:
+            audit_refusal(session, actor, payslip_id)
+        else:
+            question_id = _add_question(session, actor, payslip, item, body)
+    if payslip is None:
+        raise PayslipNotYours
+    return question_id
+
+
+def ask_again(actor: Actor, question_id: int, text: str) -> None:
+    """Go on asking after an answer; the question is open again."""
+    body = _question_text(text)
+    with transaction() as session:
+        question = session.scalar(
+            select(PayslipQuestion)
+            .where(
+                PayslipQuestion.id == question_id,
+                PayslipQuestion.employee_id.in_(actor.employee_ids),
+            )
+            .with_for_update()
+        )
+        if question is None:
+            raise PayslipNotYours
+        question.status, question.answered_at = QuestionStatus.OPEN, None
+        _add_message(session, question, Author.EMPLOYEE, actor.id, body)
+        audit.record(session, actor, "payroll.question.asked", question)
+
+
+def answer_question(actor: Actor, question_id: int, text: str) -> None:
+    """Answer an employee; the answer comes back to them as a message."""
+    actor.require(Permission.PAYROLL_ANSWER)
+    body = _question_text(text)
+    account = official_account_for(actor.org_path)
+    with transaction() as session:
+        question = session.scalar(
+            select(PayslipQuestion)
+            .where(PayslipQuestion.id == question_id, PayslipQuestion.visible_to(actor))
+            .with_for_update()
+        )
+        if question is None:
+            raise NotFound
+        question.status, question.answered_at = QuestionStatus.ANSWERED, utc_now()
+        message_id = _add_message(session, question, Author.HR, actor.id, body)
+        request_pushes(
+            session,
+            org_path=question.org_path,
+            channel_account_id=account.id,
+            kind=MessageKind.QUESTION_ANSWERED,
+            topic=f"question:{question.id}",
+            params={"enterprise": name_of_org(session, question.org_path)},
+            pushes=[
+                NewPush(
+                    question.employee_id,
+                    f"answer:{message_id}",
+                    f"/me/questions/{question.id}",
+                )
+            ],
+        )
+        audit.record(session, actor, "payroll.question.answered", question)
+
+
+def _add_question(
+    session: Session, actor: Actor, payslip: Payslip, item: int | None, body: str
+) -> int:
+    open_count = session.scalar(
+        select(func.count(PayslipQuestion.id)).where(
+            PayslipQuestion.payslip_id == payslip.id,
+            PayslipQuestion.status == QuestionStatus.OPEN,
+        )
+    )
+    if (open_count or 0) >= policy.MOST_OPEN_QUESTIONS:
+        raise QuestionsTooMany
+    content = slips.unpack(unseal(SLIP, payslip.content_sealed))
+    question = PayslipQuestion(
+        org_path=payslip.org_path,
+        payslip_id=payslip.id,
+        employee_id=payslip.employee_id,
+        item=item if slips.find_line(content, item) else None,
+        status=QuestionStatus.OPEN,
+        created_at=utc_now(),
+    )
+    session.add(question)
+    session.flush()
+    _add_message(session, question, Author.EMPLOYEE, actor.id, body)
+    audit.record(session, actor, "payroll.question.asked", question)
+    return question.id
+
+
+def _question_text(text: str) -> str:
+    body = text.strip()
+    if not body or len(body) > policy.LONGEST_QUESTION:
+        raise QuestionEmpty
+    return body
+
+
+def _add_message(
+    session: Session, question: PayslipQuestion, author: Author, author_id: int, body: str
+) -> int:
+    message = QuestionMessage(
+        org_path=question.org_path,
+        question_id=question.id,
+        author=author,
+        author_id=author_id,
+        body_sealed=seal(QUESTION, body),
+        created_at=utc_now(),
+    )
+    session.add(message)
+    session.flush()
+    return message.id

@@ -1,0 +1,443 @@
+"""What HR can do with payrolls: upload, have read, correct, publish."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from core.clock import business_date, utc_now
+from core.db import reading, transaction
+from core.errors import NotFound
+from core.files import files
+from core.log import logger
+from core.money import Fen
+from core.queues import Job, QueueName, enqueue_after_commit
+from core.redis import PREFIX, redis
+from core.security import seal, unseal
+from core.settings import get_settings
+from domain.audit import service as audit
+from domain.directory.access import Actor, Permission
+from domain.directory.channel_accounts import official_account_for
+from domain.directory.models import Employee
+from domain.directory.queries import employee_row, name_of_org
+from domain.payroll import policy, slips
+from domain.payroll.errors import (
+    BatchAlreadyPublished,
+    BatchNotDraft,
+    EmployeeHasSlip,
+    EmployeeNotOnRoster,
+    NothingToPublish,
+    PeriodMissing,
+    RowDecided,
+    RowsStillHeld,
+    SheetUploadedAlready,
+    UploadEmpty,
+    UploadTooLarge,
+)
+from domain.payroll.models import (
+    HELD,
+    SLIP,
+    BatchStatus,
+    HeldRow,
+    HeldStatus,
+    PayrollBatch,
+    Payslip,
+)
+from domain.payroll.sheets import (
+    AcceptedRow,
+    Layout,
+    Roster,
+    RosterEntry,
+    SheetReport,
+    check_sheet,
+    recheck,
+)
+from domain.payroll.sheets import HeldRow as HeldContent
+from domain.pushes.models import MessageKind
+from domain.pushes.service import NewPush, request_pushes
+
+BULK = 1000
+PROGRESS_SECONDS = 3600
+LONGEST_FILE_NAME = 200
+READING_LIFE = timedelta(minutes=15)
+READ_FAILED = "READ_FAILED"
+READ_FAILED_MESSAGE = "读取“{file}”时出了问题，系统已记录。请稍后重新上传；还不行请把文件发给银行"
+
+
+# --- upload and reading ---------------------------------------------------------------------
+
+
+def upload_sheet(actor: Actor, content: bytes, file_name: str, period: str = "") -> PayrollBatch:
+    """Take a sheet in; a job reads it. The same file comes in once while its batch is alive."""
+    actor.require(Permission.PAYROLL_UPLOAD)
+    _refuse_size(content)
+    digest = hashlib.sha256(actor.org_path.encode() + b"\0" + content).hexdigest()
+    _refuse_twin(actor, digest)
+    file_key = files().put(content, kind="payroll")
+    with transaction() as session:
+        batch = PayrollBatch(
+            org_path=actor.org_path,
+            period=policy.plain_period(period),
+            status=BatchStatus.READING,
+            file_name=file_name[-LONGEST_FILE_NAME:],
+            file_key=file_key,
+            upload_key=digest,
+            created_at=utc_now(),
+            created_by=actor.id,
+        )
+        session.add(batch)
+        audit.record(session, actor, "payroll.batch.uploaded", batch, bytes=len(content))
+        enqueue_after_commit(QueueName.PAYROLL, Job.READ_PAYROLL_SHEET, batch.id)
+    return batch
+
+
+def _refuse_size(content: bytes) -> None:
+    limit = get_settings().upload_limit_bytes
+    if not content:
+        raise UploadEmpty
+    if len(content) > limit:
+        raise UploadTooLarge(megabytes=limit // 1024 // 1024)
+
+
+def _refuse_twin(actor: Actor, upload_key: str) -> None:
+    twin = reading().scalar(
+        select(PayrollBatch.id).where(
+            PayrollBatch.upload_key == upload_key, PayrollBatch.visible_to(actor)
+        )
+    )
+    if twin is not None:
+        raise SheetUploadedAlready(batch_id=twin)
+
+
+def read_sheet(batch_id: int) -> None:
+    """Read an uploaded sheet against the roster and store all of it, or nothing. May run twice."""
+    batch = reading().get(PayrollBatch, batch_id)
+    if batch is None or batch.status is not BatchStatus.READING:
+        return
+    org_path, file_name, period = batch.org_path, batch.file_name, batch.period
+    content = files().get(batch.file_key)
+    roster, ids = roster_of(reading(), org_path)
+    report = check_sheet(
+        content,
+        file_name,
+        roster,
+        period=period or None,
+        on_progress=lambda done, total: note_progress(batch_id, done, total),
+    )
+    with transaction() as session:
+        batch = _batch_for_update(session, batch_id)
+        if batch.status is not BatchStatus.READING:
+            return
+        if report.refused:
+            _refuse(batch, report.refused.code, report.refused.message)
+        else:
+            _store(session, batch, report, ids)
+        audit.record(
+            session,
+            Actor.system(),
+            "payroll.batch.read",
+            batch,
+            accepted=len(report.accepted),
+            held=len(report.held),
+        )
+    logger.info(
+        "payroll sheet read",
+        extra={"batch_id": batch_id, "accepted": len(report.accepted), "held": len(report.held)},
+    )
+
+
+def give_up_reading(batch_id: int) -> None:
+    """After an unexpected failure: say so on the batch instead of leaving it turning for ever."""
+    with transaction() as session:
+        batch = _batch_for_update(session, batch_id)
+        if batch.status is BatchStatus.READING:
+            _refuse(batch, READ_FAILED, READ_FAILED_MESSAGE.format(file=batch.file_name))
+
+
+def sweep_readings() -> int:
+    """Batches whose reading was lost with its worker or with Redis are given up in words."""
+    query = select(PayrollBatch.id).where(
+        PayrollBatch.status == BatchStatus.READING,
+        PayrollBatch.created_at < utc_now() - READING_LIFE,
+    )
+    lost = reading().scalars(query).all()
+    for batch_id in lost:
+        give_up_reading(batch_id)
+    return len(lost)
+
+
+def _refuse(batch: PayrollBatch, code: str, message: str) -> None:
+    batch.status = BatchStatus.REFUSED
+    batch.refusal_code, batch.refusal_message = code, message
+    batch.upload_key = None
+
+
+def _store(
+    session: Session, batch: PayrollBatch, report: SheetReport, ids: Mapping[str, int]
+) -> None:
+    batch.status = BatchStatus.DRAFT
+    batch.period = batch.period or report.period or ""
+    batch.layout = report.layout.to_dict()
+    batch.hidden_columns = list(report.hidden_columns)
+    batch.warnings = [asdict(notice) for notice in report.warnings]
+    batch.net_total_fen = Fen(sum(row.net_fen for row in report.accepted))
+    owner = {"org_path": batch.org_path, "batch_id": batch.id}
+    _insert_all(
+        session,
+        Payslip,
+        [
+            owner
+            | {
+                "employee_id": ids[row.employee_id],
+                "content_sealed": seal(SLIP, slips.pack(row)),
+            }
+            for row in report.accepted
+        ],
+    )
+    _insert_all(
+        session,
+        HeldRow,
+        [
+            owner | {"status": HeldStatus.HELD, "content_sealed": _seal_held(held)}
+            for held in report.held
+        ],
+    )
+
+
+def _insert_all(
+    session: Session, model: type[Payslip | HeldRow], rows: Sequence[dict[str, object]]
+) -> None:
+    for start in range(0, len(rows), BULK):
+        session.execute(insert(model), rows[start : start + BULK])
+
+
+def _seal_held(held: HeldContent) -> str:
+    return seal(HELD, json.dumps(held.to_dict(), ensure_ascii=False))
+
+
+def unseal_held(sealed: str) -> HeldContent:
+    return HeldContent.from_dict(json.loads(unseal(HELD, sealed)))
+
+
+def roster_of(session: Session, org_path: str) -> tuple[Roster, dict[str, int]]:
+    """Everybody ever on an enterprise's roster, as the sheet reader wants them, and their ids."""
+    today = business_date()
+    rows = [
+        employee_row(employee, is_bound=False, day=today)
+        for employee in session.scalars(select(Employee).where(Employee.org_path == org_path))
+    ]
+    entries = [
+        RosterEntry(
+            emp_id=row.emp_id,
+            emp_no=row.emp_no,
+            name=row.name,
+            phone=row.phone,
+            id_no=row.id_no,
+            bank_card=row.bank_card,
+            dept=row.department,
+            status="在职" if row.is_employed else "离职",
+            joined_on=row.joined_on,
+            left_on=row.left_on,
+        )
+        for row in rows
+    ]
+    return Roster(entries), {row.emp_id: row.id for row in rows}
+
+
+def note_progress(batch_id: int, done: int, total: int) -> None:
+    redis().set(_progress_key(batch_id), f"{done}/{total}", ex=PROGRESS_SECONDS)
+
+
+def reading_progress(batch_id: int) -> tuple[int, int]:
+    """Rows done and rows in all; (0, 0) while nothing is known yet."""
+    done, _, total = str(redis().get(_progress_key(batch_id)) or "0/0").partition("/")
+    return int(done), int(total)
+
+
+def _progress_key(batch_id: int) -> str:
+    return f"{PREFIX}payroll:progress:{batch_id}"
+
+
+# --- correcting a draft ---------------------------------------------------------------------
+
+
+def settle_row(
+    actor: Actor, held_id: int, cells: Mapping[str, str], *, emp_id: str | None = None
+) -> HeldContent | None:
+    """HR corrected cells, or said whose row it is. None when it became a payslip; otherwise
+    what still stands against it."""
+    actor.require(Permission.PAYROLL_UPLOAD)
+    with transaction() as session:
+        held, batch = _held_for_update(session, actor, held_id)
+        roster, ids = roster_of(session, batch.org_path)
+        if emp_id is not None and emp_id not in ids:
+            raise EmployeeNotOnRoster
+        outcome = recheck(
+            unseal_held(held.content_sealed),
+            cells,
+            Layout.from_dict(batch.layout),
+            roster,
+            employee_id=emp_id,
+        )
+        if not isinstance(outcome, AcceptedRow):
+            held.content_sealed = _seal_held(outcome)
+            audit.record(session, actor, "payroll.row.corrected", held, batch=batch.id)
+            return outcome
+        _add_slip(session, batch, ids[outcome.employee_id], outcome)
+        _decide(held, actor, HeldStatus.SETTLED)
+        audit.record(session, actor, "payroll.row.settled", held, batch=batch.id)
+    return None
+
+
+def leave_out(actor: Actor, held_id: int) -> None:
+    """This row gets no payslip, by a person's decision."""
+    actor.require(Permission.PAYROLL_UPLOAD)
+    with transaction() as session:
+        held, batch = _held_for_update(session, actor, held_id)
+        _decide(held, actor, HeldStatus.LEFT_OUT)
+        audit.record(session, actor, "payroll.row.left_out", held, batch=batch.id)
+
+
+def set_period(actor: Actor, batch_id: int, period: str) -> None:
+    actor.require(Permission.PAYROLL_UPLOAD)
+    plain = policy.plain_period(period)
+    if not plain:
+        raise PeriodMissing
+    with transaction() as session:
+        batch = _own_batch_for_update(session, actor, batch_id)
+        _refuse_unless_draft(batch)
+        batch.period = plain
+        audit.record(session, actor, "payroll.batch.period_set", batch)
+
+
+def discard_batch(actor: Actor, batch_id: int) -> None:
+    """Throw a draft away with all its slips; its file may be uploaded again."""
+    actor.require(Permission.PAYROLL_UPLOAD)
+    with transaction() as session:
+        batch = _own_batch_for_update(session, actor, batch_id)
+        _refuse_unless_draft(batch)
+        batch.status, batch.upload_key = BatchStatus.DISCARDED, None
+        session.execute(delete(Payslip).where(Payslip.batch_id == batch.id))
+        session.execute(delete(HeldRow).where(HeldRow.batch_id == batch.id))
+        audit.record(session, actor, "payroll.batch.discarded", batch)
+
+
+def _held_for_update(session: Session, actor: Actor, held_id: int) -> tuple[HeldRow, PayrollBatch]:
+    held = session.scalar(
+        select(HeldRow).where(HeldRow.id == held_id, HeldRow.visible_to(actor)).with_for_update()
+    )
+    if held is None:
+        raise NotFound
+    batch = _own_batch_for_update(session, actor, held.batch_id)
+    _refuse_unless_draft(batch)
+    if held.status is not HeldStatus.HELD:
+        raise RowDecided
+    return held, batch
+
+
+def _decide(held: HeldRow, actor: Actor, status: HeldStatus) -> None:
+    held.status, held.decided_at, held.decided_by = status, utc_now(), actor.id
+
+
+def _add_slip(session: Session, batch: PayrollBatch, employee_id: int, row: AcceptedRow) -> None:
+    has_slip = session.scalar(
+        select(Payslip.id).where(Payslip.batch_id == batch.id, Payslip.employee_id == employee_id)
+    )
+    if has_slip is not None:
+        raise EmployeeHasSlip
+    session.add(
+        Payslip(
+            org_path=batch.org_path,
+            batch_id=batch.id,
+            employee_id=employee_id,
+            content_sealed=seal(SLIP, slips.pack(row)),
+        )
+    )
+    batch.net_total_fen = Fen(batch.net_total_fen + row.net_fen)
+
+
+# --- publishing -----------------------------------------------------------------------------
+
+
+def publish_batch(actor: Actor, batch_id: int) -> PayrollBatch:
+    """Make a draft batch readable by its employees and push one notice to each."""
+    actor.require(Permission.PAYROLL_PUBLISH)
+    account = official_account_for(actor.org_path)
+    with transaction() as session:
+        batch = _own_batch_for_update(session, actor, batch_id)
+        _refuse_unpublishable(session, batch)
+        now = utc_now()
+        rows = session.execute(
+            select(Payslip.id, Payslip.employee_id, Payslip.content_sealed).where(
+                Payslip.batch_id == batch.id
+            )
+        ).all()
+        if not rows:
+            raise NothingToPublish
+        session.execute(
+            update(Payslip).where(Payslip.batch_id == batch.id).values(published_at=now)
+        )
+        batch.status, batch.published_at = BatchStatus.PUBLISHED, now
+        batch.published_by = actor.id
+        batch.content_hash = slips.content_hash(
+            (row.employee_id, unseal(SLIP, row.content_sealed)) for row in rows
+        )
+        request_pushes(
+            session,
+            org_path=batch.org_path,
+            channel_account_id=account.id,
+            kind=MessageKind.PAYSLIP_READY,
+            topic=push_topic(batch.id),
+            params={"enterprise": name_of_org(session, batch.org_path), "period": batch.period},
+            pushes=[
+                NewPush(row.employee_id, f"payslip:{row.id}", f"/me/payslips/{row.id}")
+                for row in rows
+            ],
+        )
+        audit.record(session, actor, "payroll.batch.published", batch, payslips=len(rows))
+    return batch
+
+
+def _refuse_unpublishable(session: Session, batch: PayrollBatch) -> None:
+    if batch.status is BatchStatus.PUBLISHED:
+        raise BatchAlreadyPublished
+    _refuse_unless_draft(batch)
+    held = session.scalar(
+        select(func.count(HeldRow.id)).where(
+            HeldRow.batch_id == batch.id, HeldRow.status == HeldStatus.HELD
+        )
+    )
+    if held:
+        raise RowsStillHeld(count=held)
+    if not batch.period:
+        raise PeriodMissing
+
+
+def push_topic(batch_id: int) -> str:
+    return f"payroll:{batch_id}"
+
+
+def _refuse_unless_draft(batch: PayrollBatch) -> None:
+    if batch.status is not BatchStatus.DRAFT:
+        raise BatchNotDraft
+
+
+def _own_batch_for_update(session: Session, actor: Actor, batch_id: int) -> PayrollBatch:
+    batch = session.scalar(
+        select(PayrollBatch)
+        .where(PayrollBatch.id == batch_id, PayrollBatch.visible_to(actor))
+        .with_for_update()
+    )
+    if batch is None:
+        raise NotFound
+    return batch
+
+
+def _batch_for_update(session: Session, batch_id: int) -> PayrollBatch:
+    return session.scalars(
+        select(PayrollBatch).where(PayrollBatch.id == batch_id).with_for_update()
+    ).one()
