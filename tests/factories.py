@@ -1,0 +1,247 @@
+"""Rows with sane defaults, written as the services would write them."""
+
+import itertools
+import json
+import secrets
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from core.clock import utc_now
+from core.db import transaction
+from core.security import blind_index, seal
+from domain.directory.access import ROLE_PERMISSIONS, Actor, ActorKind, Role
+from domain.directory.accounts import CallbackMode, ChannelAccountCredentials, ChannelKind
+from domain.directory.channel_accounts import AES_KEY, SECRET, TOKEN, channel_account
+from domain.directory.models import (
+    ID_NO,
+    PERSONAL,
+    PHONE,
+    ChannelAccount,
+    Employee,
+    EmployeeBinding,
+    Identity,
+    Org,
+    OrgKind,
+    User,
+    UserRole,
+)
+from domain.pushes.models import MessageKind, Push, PushStatus
+
+ENTERPRISE = "/hq/bj/ent-1/"
+FAMILY_NAMES = "张王李赵刘陈杨黄周吴"
+GIVEN_NAMES = ("伟", "芳", "娜", "秀英", "敏", "静", "丽", "强", "磊", "洋")
+
+_numbers = itertools.count(1)
+
+
+def make_org(org_path: str = ENTERPRISE, *, kind: OrgKind | None = None, name: str = "") -> Org:
+    """The organisation at ``org_path``, made with all that it hangs under when it is missing."""
+    parts = org_path.strip("/").split("/")
+    with transaction() as session:
+        for depth in range(1, len(parts) + 1):
+            path = "/" + "/".join(parts[:depth]) + "/"
+            org = session.scalar(select(Org).where(Org.org_path == path))
+            if org is None:
+                is_leaf = depth == len(parts)
+                org = Org(
+                    org_path=path,
+                    kind=(kind if is_leaf else None) or _usual_kind(depth, parts[depth - 1]),
+                    name=(name if is_leaf else "") or f"机构{parts[depth - 1]}",
+                    created_at=utc_now(),
+                )
+                session.add(org)
+    assert org is not None
+    return org
+
+
+def _usual_kind(depth: int, slug: str) -> OrgKind:
+    if slug.startswith("ent"):
+        return OrgKind.ENTERPRISE
+    return (OrgKind.UNION, OrgKind.BANK, OrgKind.BRANCH, OrgKind.OUTLET)[min(depth, 4) - 1]
+
+
+def make_user(org_path: str = ENTERPRISE, *roles: Role, name: str = "周敏") -> Actor:
+    """A stored user of the workbench, as the guard would let them in."""
+    make_org(org_path)
+    with transaction() as session:
+        user = User(org_path=org_path, name=name, created_at=utc_now())
+        session.add(user)
+        session.flush()
+        session.add_all(UserRole(user_id=user.id, role=role) for role in roles)
+    permissions = frozenset().union(*(ROLE_PERMISSIONS[role] for role in roles))
+    return Actor(ActorKind.USER, user.id, org_path, permissions, name=name)
+
+
+def make_hr(org_path: str = ENTERPRISE, *, name: str = "周敏") -> Actor:
+    return make_user(org_path, Role.HR, name=name)
+
+
+def make_operator(org_path: str = "/hq/", *, name: str = "吴强") -> Actor:
+    return make_user(org_path, Role.BANK_OPERATIONS, name=name)
+
+
+def make_employee(
+    org_path: str = ENTERPRISE,
+    *,
+    name: str = "",
+    phone: str | None = None,
+    id_no: str | None = None,
+    bank_card: str = "6222021001123457890",
+    emp_id: str = "",
+    emp_no: str = "",
+    department: str = "生产部",
+    joined_on: date | None = date(2024, 3, 1),
+    left_on: date | None = None,
+) -> Employee:
+    """Pass ``phone=""`` or ``id_no=""`` for somebody whose roster row lacks it."""
+    make_org(org_path)
+    number = next(_numbers)
+    phone = f"138{number:08d}" if phone is None else phone
+    id_no = _id_no(number) if id_no is None else id_no
+    personal = {"phone": phone, "id_no": id_no, "bank_card": bank_card}
+    with transaction() as session:
+        employee = Employee(
+            org_path=org_path,
+            emp_id=emp_id or f"E-{number}",
+            emp_no=emp_no or f"{number:06d}",
+            name=name or _name(number),
+            department=department,
+            personal_sealed=seal(PERSONAL, json.dumps(personal)),
+            phone_index=blind_index(PHONE, phone) if phone else None,
+            id_no_index=blind_index(ID_NO, id_no) if id_no else None,
+            joined_on=joined_on,
+            left_on=left_on,
+            created_at=utc_now(),
+            updated_at=utc_now(),
+        )
+        session.add(employee)
+    return employee
+
+
+def make_employees(count: int, org_path: str = ENTERPRISE, **fields: Any) -> list[Employee]:
+    return [make_employee(org_path, **fields) for _ in range(count)]
+
+
+def _name(number: int) -> str:
+    return FAMILY_NAMES[number % 10] + GIVEN_NAMES[number // 10 % 10]
+
+
+def _id_no(number: int) -> str:
+    """An ID number with a right check digit (GB 11643)."""
+    body = f"110101{19700101 + number % 28:08d}{number % 1000:03d}"
+    weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+    remainder = sum(int(digit) * weight for digit, weight in zip(body, weights, strict=True)) % 11
+    return body + "10X98765432"[remainder]
+
+
+def make_channel_account(
+    org_path: str = "/hq/",
+    *,
+    kind: ChannelKind = ChannelKind.OFFICIAL_ACCOUNT,
+    name: str = "",
+    appid: str = "",
+    agentid: str | None = None,
+    secret: str = "5ecre7-0f-the-account",
+    token: str = "spamtest",
+    aes_key: str = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
+    mode: CallbackMode = CallbackMode.SAFE,
+    templates: dict[str, str] | None = None,
+    is_enabled: bool = True,
+) -> ChannelAccountCredentials:
+    """A stored channel account, as the gatehouse gets it."""
+    make_org(org_path)
+    number = next(_numbers)
+    with transaction() as session:
+        account = ChannelAccount(
+            org_path=org_path,
+            kind=kind,
+            name=name or f"account-{number}",
+            title="测试公众号",
+            appid=appid or f"wx{number:016x}",
+            agentid=agentid,
+            mode=mode,
+            secret_sealed=seal(SECRET, secret),
+            token_sealed=seal(TOKEN, token),
+            aes_key_sealed=seal(AES_KEY, aes_key),
+            templates={kind.value: f"template-{kind.value}" for kind in MessageKind}
+            if templates is None
+            else templates,
+            is_enabled=True,
+            created_at=utc_now(),
+        )
+        session.add(account)
+    credentials = channel_account(account.id)
+    if not is_enabled:
+        with transaction() as session:
+            session.get_one(ChannelAccount, account.id).is_enabled = False
+    return credentials
+
+
+def make_identity(
+    account: ChannelAccountCredentials, *, openid: str = "", is_follower: bool = True
+) -> Identity:
+    with transaction() as session:
+        identity = Identity(
+            org_path=account.org_path,
+            channel_account_id=account.id,
+            openid=openid or f"o{secrets.token_urlsafe(20)}",
+            is_follower=is_follower,
+            created_at=utc_now(),
+            updated_at=utc_now(),
+        )
+        session.add(identity)
+    return identity
+
+
+def make_binding(
+    employee: Employee, account: ChannelAccountCredentials, identity: Identity | None = None
+) -> Identity:
+    """Bind ``employee`` to a WeChat (a new one unless given); the WeChat's identity."""
+    identity = identity or make_identity(account)
+    with transaction() as session:
+        session.add(
+            EmployeeBinding(
+                org_path=employee.org_path,
+                channel_account_id=account.id,
+                identity_id=identity.id,
+                employee_id=employee.id,
+                bound_at=utc_now(),
+            )
+        )
+    return identity
+
+
+def make_push(
+    employee: Employee,
+    account: ChannelAccountCredentials,
+    *,
+    kind: MessageKind = MessageKind.PAYSLIP_READY,
+    topic: str = "payroll:1",
+    key: str = "",
+    params: dict[str, str] | None = None,
+    path: str = "/me/payslips",
+    status: PushStatus = PushStatus.CREATED,
+    created_at: datetime | None = None,
+    **fields: Any,
+) -> Push:
+    """A ledger row in any state; no job is enqueued for it."""
+    number = next(_numbers)
+    with transaction() as session:
+        push = Push(
+            org_path=employee.org_path,
+            channel_account_id=account.id,
+            employee_id=employee.id,
+            kind=kind,
+            topic=topic,
+            key=key or f"payslip:{number}",
+            client_msg_id=secrets.token_hex(16),
+            params=params or {"month": "2026年3月"},
+            path=path,
+            status=status,
+            created_at=created_at or utc_now(),
+            **fields,
+        )
+        session.add(push)
+    return push
