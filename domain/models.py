@@ -10,6 +10,7 @@ from domain.directory.models import (
     User,
     UserRole,
 )
+from domain.inbox.models import InboxEvent
 from domain.pushes.models import Push
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Employee",
     "EmployeeBinding",
     "Identity",
+    "InboxEvent",
     "Org",
     "Push",
     "User",

@@ -1,0 +1,1 @@
+"""What the platforms told us: stored before it is acknowledged, handled once, never lost."""
