@@ -1,0 +1,139 @@
+"""What people do in WeChat, and what the platform tells the account about it."""
+
+from xml.sax.saxutils import escape
+
+from sandbox.state import Account, Fan, Message, QrCode, StatusSpelling, Window
+from sandbox.world import Callback, World
+
+WROTE = (48 * 3600, 5)  # seconds, messages
+TOUCHED = (60, 3)
+FAILURES = {
+    StatusSpelling.TIGHT: "failed:user block",
+    StatusSpelling.SPACED: "failed: user block",
+}
+
+
+class Impossible(Exception):
+    """The person cannot do this; the sentence says why."""
+
+
+def follow(world: World, account: Account, fan: Fan, code: QrCode | None = None) -> Callback | None:
+    fan.subscribed, fan.subscribed_at = True, world.clock.now()
+    fan.subscribe_scene = "ADD_SCENE_QR_CODE" if code else "ADD_SCENE_SEARCH"
+    fan.qr_scene, fan.qr_scene_str = 0, ""
+    if code and code.is_number:
+        fan.qr_scene = int(code.scene)
+    elif code:
+        fan.qr_scene_str = code.scene
+    _touch(world, fan)
+    world.say(account, fan, "notice", "你已关注该公众号")
+    more = (
+        {"EventKey": f"qrscene_{code.scene}", "Ticket": code.ticket} if code else {"EventKey": ""}
+    )
+    return _event(world, account, fan, "subscribe", more)
+
+
+def unfollow(world: World, account: Account, fan: Fan) -> Callback | None:
+    if not fan.subscribed:
+        raise Impossible("this person does not follow the account")
+    fan.subscribed = False
+    fan.wrote = Window()
+    fan.touched = Window()
+    world.say(account, fan, "notice", "你已取消关注该公众号")
+    return _event(world, account, fan, "unsubscribe", {"EventKey": ""})
+
+
+def scan(world: World, account: Account, fan: Fan, code: QrCode) -> Callback | None:
+    """Following people are reported as SCAN, all others follow by scanning."""
+    if code.expires_at is not None and world.clock.now() >= code.expires_at:
+        raise Impossible("二维码已过期")
+    if not fan.subscribed:
+        return follow(world, account, fan, code)
+    _touch(world, fan)
+    return _event(world, account, fan, "SCAN", {"EventKey": code.scene, "Ticket": code.ticket})
+
+
+def click(world: World, account: Account, fan: Fan, key: str) -> Callback | None:
+    _require_follower(fan)
+    _touch(world, fan)
+    return _event(world, account, fan, "CLICK", {"EventKey": key})
+
+
+def view(world: World, account: Account, fan: Fan, url: str) -> Callback | None:
+    _require_follower(fan)
+    return _event(world, account, fan, "VIEW", {"EventKey": url, "MenuId": "1"})
+
+
+def write(world: World, account: Account, fan: Fan, content: str) -> Callback | None:
+    _require_follower(fan)
+    now = world.clock.now()
+    content = "".join(char for char in content if char.isprintable() or char == "\n")
+    fan.wrote = Window(now + WROTE[0], WROTE[1])
+    entry = Message(
+        world.next_id(), account.name, fan.openid, "text", now, from_person=True, content=content
+    )
+    world.deliver(account, fan, entry)
+    xml = xml_of(
+        world, account, fan, MsgType="text", Content=content, MsgId=str(10**18 + entry.msgid)
+    )
+    return world.call_back(account, fan.openid, "text", xml)
+
+
+def mute(world: World, fan: Fan, template_id: str, *, muted: bool) -> None:
+    """Since WeChat 8.0.38 one template can be muted. The account is not told."""
+    (fan.muted.add if muted else fan.muted.discard)(template_id)
+    world.is_dirty = True
+
+
+def block(world: World, fan: Fan, *, blocked: bool) -> None:
+    """The person refuses everything from the account; only failed results show it."""
+    fan.blocked = blocked
+    world.is_dirty = True
+
+
+def template_result(world: World, account: Account, fan: Fan, msgid: int) -> None:
+    if not account.callback_url or not account.settings.result_events:
+        return
+    status = FAILURES[account.settings.status_spelling] if fan.blocked else "success"
+    more = {"MsgID": str(msgid), "Status": status}
+    _event(world, account, fan, "TEMPLATESENDJOBFINISH", more, is_result=True)
+
+
+def xml_of(world: World, account: Account, fan: Fan, **more: str) -> str:
+    parts = {
+        "ToUserName": account.original_id,
+        "FromUserName": fan.openid,
+        "CreateTime": str(int(world.clock.now())),
+        **more,
+    }
+    inside = "".join(f"<{name}>{_value(text)}</{name}>" for name, text in parts.items())
+    return f"<xml>{inside}</xml>"
+
+
+def _event(
+    world: World,
+    account: Account,
+    fan: Fan,
+    name: str,
+    more: dict[str, str],
+    *,
+    is_result: bool = False,
+) -> Callback | None:
+    xml = xml_of(world, account, fan, MsgType="event", Event=name, **more)
+    return world.call_back(account, fan.openid, name, xml, is_result=is_result)
+
+
+def _touch(world: World, fan: Fan) -> None:
+    fan.touched = Window(world.clock.now() + TOUCHED[0], TOUCHED[1])
+    world.is_dirty = True
+
+
+def _require_follower(fan: Fan) -> None:
+    if not fan.subscribed:
+        raise Impossible("this person does not follow the account")
+
+
+def _value(text: str) -> str:
+    if text.isdigit():
+        return text
+    return f"<![CDATA[{text}]]>" if "]]>" not in text else escape(text)
