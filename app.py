@@ -3,13 +3,14 @@
 from flask import Flask
 from flask.cli import FlaskGroup
 
+from channel.pages import signin as me_signin
 from core import health, metrics
 from core.db import init_db
 from core.log import setup_logging
 from core.metrics import measure_requests
 from core.security import init_security
 from core.settings import Settings, get_settings
-from core.web import door, init_web, json_refusal, public_guard
+from core.web import door, init_web, json_refusal, page_refusal, public_guard
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -28,6 +29,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 def open_doors(app: Flask) -> None:
     """Who may enter where, and how that door says no."""
     door(app, "health", "", public_guard, json_refusal, health.bp, metrics.bp)
+    door(app, "welcome", "/me", public_guard, page_refusal, me_signin.bp)
 
 
 cli = FlaskGroup(name="xinqiao", create_app=create_app, add_version_option=False)

@@ -12,7 +12,12 @@ from domain.audit import service as audit
 from domain.directory import policy
 from domain.directory.access import Actor, Permission
 from domain.directory.accounts import CallbackMode, ChannelAccountCredentials, ChannelKind
-from domain.directory.errors import AccountInvalid, AccountNameTaken, AccountUnknown
+from domain.directory.errors import (
+    AccountInvalid,
+    AccountNameTaken,
+    AccountNotNamed,
+    AccountUnknown,
+)
 from domain.directory.models import ChannelAccount
 from domain.directory.service import get_org
 
@@ -183,6 +188,22 @@ def official_account_for(org_path: str) -> ChannelAccountCredentials:
     serving = [account for account in accounts if org_path.startswith(account.org_path)]
     nearest = max(serving, key=lambda account: len(account.org_path), default=None)
     return _credentials(nearest, org_path)
+
+
+def sole_official_account() -> ChannelAccountCredentials:
+    """The only official account; where there are several, a link has to name one."""
+    accounts = (
+        reading()
+        .scalars(
+            select(ChannelAccount)
+            .where(ChannelAccount.kind == ChannelKind.OFFICIAL_ACCOUNT, ChannelAccount.is_enabled)
+            .limit(2)
+        )
+        .all()
+    )
+    if len(accounts) != 1:
+        raise AccountNotNamed
+    return _credentials(accounts[0], accounts[0].name)
 
 
 def templates_of(account_id: int) -> dict[str, str]:

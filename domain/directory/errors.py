@@ -23,6 +23,10 @@ class AccountUnknown(NotFound):
     code, message = "account_unknown", "没有找到渠道账号 {name}，或它已停用"
 
 
+class AccountNotNamed(BadInput):
+    code, message = "account_not_named", "链接不完整，请回到公众号，从菜单或消息重新打开"
+
+
 class BindingRefused(BadInput):
     """One sentence for every mismatch: it must not tell which of the three was right."""
 
