@@ -1,14 +1,16 @@
 """The database: typed models, one transaction at a time, SQLite and MySQL alike."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from pymysql.constants import ER
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -24,17 +26,18 @@ from sqlalchemy import (
     TypeDecorator,
     create_engine,
     event,
+    insert,
 )
 from sqlalchemy.dialects.mysql import DATETIME, LONGTEXT
-from sqlalchemy.dialects.mysql import insert as mysql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, registry
 from sqlalchemy.types import TypeEngine
 
 from core.money import Fen
 
 SQLITE_BUSY_SECONDS = 15
+_SQLITE_DUPLICATE = {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY}
 
 # SQLite numbers rows by itself only for INTEGER keys.
 _BIG = BigInteger().with_variant(Integer, "sqlite")
@@ -185,8 +188,10 @@ def transaction() -> Iterator[Session]:
     if _writing.get() is not None:
         raise RuntimeError("transactions do not nest: share a function that takes the session")
     session: Session = db.session()
-    # What was read before (a guard's look) ends here, so that the lock is taken first.
+    # What was read before (a guard's look) ends here, so that the lock is taken first, and is
+    # read again: a locked SELECT does not refresh what the session already knows.
     session.rollback()
+    session.expire_all()
     token = _writing.set([])
     try:
         yield session
@@ -220,14 +225,22 @@ def insert_new(session: Session, model: type[Base], **values: Any) -> bool:
 
     Two processes may try the same row at once: the database decides, nobody gets an error.
     """
-    table = cast(Table, model.__table__)
-    if session.get_bind().dialect.name == "mysql":
-        insert: Any = mysql_insert(table).values(**values)
-        statement = insert.on_duplicate_key_update(id=table.c.id)
-    else:
-        statement = sqlite_insert(table).values(**values).on_conflict_do_nothing()
-    result: Any = session.execute(statement)
-    return bool(result.rowcount)
+    try:
+        # MySQL's single statements cannot do it: through this driver ON DUPLICATE KEY counts one
+        # row either way, and IGNORE would also cut what is too long.
+        with session.begin_nested():
+            session.execute(insert(model).values(**values))
+    except IntegrityError as error:
+        if not _is_duplicate(error):
+            raise
+        return False
+    return True
+
+
+def _is_duplicate(error: IntegrityError) -> bool:
+    if isinstance(error.orig, sqlite3.IntegrityError):
+        return error.orig.sqlite_errorcode in _SQLITE_DUPLICATE
+    return bool(error.orig and error.orig.args[0] == ER.DUP_ENTRY)
 
 
 def let_go() -> None:
