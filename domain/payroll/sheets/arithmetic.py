@@ -1,0 +1,193 @@
+"""The sums a sheet keeps, and the rows that break them.
+
+When the sheet shows its own totals of earnings and deductions, every row must add up to its net
+pay. Sums of single columns are only asked for when most rows keep them: then the others are wrong,
+otherwise we have not understood the columns.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from core.money import yuan_grouped
+
+from .amounts import Problem
+from .report import SheetLayout
+from .words import is_explicit_group
+
+Amounts = Sequence[int | Problem | None]  # by column index
+_ENOUGH_ROWS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Column indexes on each side of net = earnings − deductions."""
+
+    net: int | None
+    earnings_total: int | None
+    deductions_total: int | None
+    earnings: tuple[int, ...]
+    deductions: tuple[int, ...]
+    explicit: bool
+
+    @classmethod
+    def of(cls, layout: SheetLayout) -> "Sides":
+        seen = [c for c in layout.columns if c.role == "item" and not c.hidden]
+        net = layout.role("net")
+
+        def total(which: str) -> int | None:
+            found = [c.index for c in seen if c.total == which]
+            return found[0] if len(found) == 1 else None
+
+        earnings = [c for c in seen if c.kind == "earning"]
+        deductions = [c for c in seen if c.kind == "deduction"]
+        return cls(
+            net.index if net else None,
+            total("earnings"),
+            total("deductions"),
+            tuple(c.index for c in earnings),
+            tuple(c.index for c in deductions),
+            bool(earnings and deductions)
+            and all(is_explicit_group(c.group) for c in earnings + deductions),
+        )
+
+
+Rule = Callable[[Sides, Amounts, int], str | None]  # None: kept, or nothing to check
+
+
+def _sum(amounts: Amounts, columns: Iterable[int]) -> int:
+    return sum(value for c in columns if isinstance(value := amounts[c], int))
+
+
+def _at(amounts: Amounts, column: int | None) -> int | None:
+    value = amounts[column] if column is not None else None
+    return value if isinstance(value, int) else None
+
+
+def _totals_give_net(sides: Sides, amounts: Amounts, sign: int) -> str | None:
+    earned = _at(amounts, sides.earnings_total)
+    taken = _at(amounts, sides.deductions_total)
+    net = _at(amounts, sides.net)
+    if net is None or earned is None:
+        return None
+    return _difference("应发合计", earned, sign * (taken or 0), net)
+
+
+def _columns_give_net(sides: Sides, amounts: Amounts, sign: int) -> str | None:
+    net = _at(amounts, sides.net)
+    if net is None:
+        return None
+    earned = _at(amounts, sides.earnings_total)
+    if earned is None:
+        earned = _sum(amounts, sides.earnings)
+    taken = _at(amounts, sides.deductions_total)
+    if taken is None:
+        taken = _sum(amounts, sides.deductions)
+    return _difference("应发", earned, sign * taken, net)
+
+
+def _difference(word: str, earned: int, taken: int, net: int) -> str | None:
+    if earned - taken == net:
+        return None
+    return (
+        f"{word} {yuan_grouped(earned)} 减扣款 {yuan_grouped(taken)} 是 {yuan_grouped(earned - taken)}，"
+        f"不等于实发 {yuan_grouped(net)}，请核对"
+    )
+
+
+def _earnings_add_up(sides: Sides, amounts: Amounts, _sign: int) -> str | None:
+    total = _at(amounts, sides.earnings_total)
+    return None if total is None else _sum_sentence("应发", _sum(amounts, sides.earnings), total)
+
+
+def _deductions_add_up(sides: Sides, amounts: Amounts, _sign: int) -> str | None:
+    total = _at(amounts, sides.deductions_total)
+    return None if total is None else _sum_sentence("扣款", _sum(amounts, sides.deductions), total)
+
+
+def _sum_sentence(word: str, columns: int, total: int) -> str | None:
+    if columns == total:
+        return None
+    return f"各项{word}之和 {yuan_grouped(columns)} 不等于{word}合计 {yuan_grouped(total)}，请核对"
+
+
+_RULES: dict[str, Rule] = {
+    "totals": _totals_give_net,
+    "net": _columns_give_net,
+    "earnings": _earnings_add_up,
+    "deductions": _deductions_add_up,
+}
+
+
+def learn_sums(layout: SheetLayout, rows: Sequence[Amounts]) -> SheetLayout:
+    """Which sums this sheet keeps, and how it writes deductions."""
+    sides = Sides.of(layout)
+    sign = _deduction_sign(sides, rows)
+    checks = []
+    if sides.earnings_total is not None and sides.deductions_total is not None:
+        checks.append("totals")
+    elif (sides.earnings or sides.earnings_total is not None) and _keeps(
+        "net", sides, rows, sign, strict_when_few=sides.explicit
+    ):
+        checks.append("net")
+    if sides.earnings and _keeps("earnings", sides, rows, sign):
+        checks.append("earnings")
+    if sides.deductions and _keeps("deductions", sides, rows, sign):
+        checks.append("deductions")
+    return replace(layout, deduction_sign=sign, checks=tuple(checks))
+
+
+def _deduction_sign(sides: Sides, rows: Sequence[Amounts]) -> int:
+    columns = (sides.deductions_total,) if sides.deductions_total is not None else sides.deductions
+    values = [v for row in rows for c in columns if isinstance(v := row[c], int) and v]
+    return -1 if sum(v < 0 for v in values) * 2 > len(values) else 1
+
+
+def _keeps(
+    name: str, sides: Sides, rows: Sequence[Amounts], sign: int, *, strict_when_few: bool = False
+) -> bool:
+    rule = _RULES[name]
+    sound = [row for row in rows if not any(isinstance(value, Problem) for value in row)]
+    if len(sound) < _ENOUGH_ROWS:
+        return strict_when_few
+    return sum(rule(sides, row, sign) is None for row in sound) * 3 >= len(sound) * 2
+
+
+def broken_sums(layout: SheetLayout, sides: Sides, amounts: Amounts) -> list[str]:
+    """A sentence for each sum this row breaks."""
+    sentences = (_RULES[name](sides, amounts, layout.deduction_sign) for name in layout.checks)
+    return [sentence for sentence in sentences if sentence]
+
+
+class RunningTotals:
+    """Compares the sheet's subtotals and totals with the rows above them."""
+
+    def __init__(self, layout: SheetLayout) -> None:
+        self._columns = [c for c in layout.columns if c.is_money and not c.hidden]
+        self._all: dict[int, int] = dict.fromkeys((c.index for c in self._columns), 0)
+        self._since: dict[str, dict[int, int]] = {}
+
+    def add(self, amounts: Amounts) -> None:
+        for column in self._all:
+            value = amounts[column]
+            if isinstance(value, int):
+                self._all[column] += value
+
+    def wrong_columns(self, why: str, amounts: Amounts) -> list[tuple[str, int]]:
+        """Labels and differences of the columns in which a total row of this kind is off."""
+        before = self._since.get(why, {})
+        self._since[why] = dict(self._all)
+        wrong = []
+        for column in self._columns:
+            written = amounts[column.index]
+            if not isinstance(written, int):
+                continue
+            everything = self._all[column.index]
+            part = everything - before.get(column.index, 0)
+            if written not in (everything, part):
+                wrong.append((column.label, abs(written - (part if before else everything))))
+        return wrong
+
+    def is_total(self, amounts: Amounts) -> bool:
+        """An unlabelled row that repeats all sums so far."""
+        written = [(c, v) for c in self._all if isinstance(v := amounts[c], int) and v]
+        return len(written) > 1 and all(self._all[c] == v for c, v in written)

@@ -1,0 +1,114 @@
+"""What kind of row is this? Only rows about one person go on; the others are named and skipped."""
+
+import re
+from dataclasses import dataclass
+
+from .grid import Grid
+from .report import SheetLayout
+from .roster import Roster
+
+_TOTAL = re.compile(
+    r".{0,14}?(小计|合计|总计|共计|累计|总和)(\(?大写\)?.*|[:：].*|\(.*\)|人数.*|金额.*|共.*)?"
+)
+_SIGNATURE = re.compile(
+    r"制表|填表|审核|审批|负责人|批准|经办|复核|出纳|会计|主管|校长|厂长|经理|领导|签字|签名|签章|盖章|打印|编制"
+)
+_NOTE = re.compile(r"^[*※]|备注|说明|注[:：]|附[:：]|大写|以上|人民币|声明")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where to look in the rows of one layout; worked out once."""
+
+    name: int | None
+    keys: tuple[int, ...]
+    dept: int | None
+    money: tuple[int, ...]
+    labels: tuple[int, ...]  # columns that hold words, where 合计 may stand
+
+    @classmethod
+    def of(cls, layout: SheetLayout) -> "Places":
+        def at(role: str) -> int | None:
+            column = layout.role(role)
+            return column.index if column else None
+
+        keys = tuple(
+            c.index for c in layout.columns if c.role in ("phone", "id_no", "emp_no", "bank_card")
+        )
+        money = tuple(c.index for c in layout.columns if c.is_money)
+        labels = tuple(c.index for c in layout.columns if c.index not in money)
+        return cls(at("name"), keys, at("dept"), money, labels)
+
+
+def kind_of_row(row: list[str], places: Places, roster: Roster) -> str:
+    """``data``, ``blank``, or why the row is skipped."""
+    filled = [column for column, text in enumerate(row) if text]
+    if not filled:
+        return "blank"
+    name = row[places.name] if places.name is not None else ""
+    if name and roster.named(name):
+        return "data"
+    label = _total_label(row, places)
+    if label:
+        return label
+    if _has_key(row, places):
+        return "data"
+    money = [row[column] for column in places.money if row[column]]
+    if money:
+        return "data" if name or any(text.strip("0.-") for text in money) else "blank"
+    return _kind_of_words(row, filled, name)
+
+
+def _has_key(row: list[str], places: Places) -> bool:
+    """Signature lines have words in these columns too, keys have digits."""
+    return any(any(char.isdigit() for char in row[column]) for column in places.keys)
+
+
+def _total_label(row: list[str], places: Places) -> str:
+    for column in places.labels:
+        text = row[column]
+        if not text or len(text) > 40:
+            continue
+        word = re.sub(r"\s+", "", text)
+        if _TOTAL.fullmatch(word):
+            if "页" in word:
+                return "page_subtotal"
+            return "subtotal" if "小计" in word else "total"
+        if column == places.name:
+            return ""
+    return ""
+
+
+def _kind_of_words(row: list[str], filled: list[int], name: str) -> str:
+    texts = [row[column] for column in filled]
+    joined = "".join("".join(texts).split())
+    if _SIGNATURE.search(joined):
+        return "signature"
+    if _NOTE.search(joined) or max(map(len, texts)) > 20:
+        return "note"
+    return "data" if name else "section"
+
+
+def merged_texts(grid: Grid, layout: SheetLayout) -> dict[tuple[int, int], str]:
+    """Words that a vertically merged cell lends to the rows below: departments, mostly.
+
+    Amounts are never lent: one amount merged over two people is not each one's amount.
+    """
+    wordy = {
+        c.index for c in layout.columns if c.role in ("dept", "name", "phone", "id_no", "emp_no")
+    }
+    lent = {}
+    for first_row, first_column, last_row, _ in grid.merges:
+        if last_row > first_row > layout.header_rows[1] and first_column in wordy:
+            text = grid.rows[first_row][first_column]
+            for row in range(first_row + 1, last_row + 1):
+                lent[row, first_column] = text
+    return lent
+
+
+def is_section(grid: Grid, row: int, places: Places) -> bool:
+    """A title merged across the name column is not a name."""
+    return any(
+        m[0] == row and m[3] > m[1] and places.name is not None and m[1] <= places.name <= m[3]
+        for m in grid.merges
+    )
