@@ -1,11 +1,15 @@
 """The application and the list of its doors; the only module that knows every room."""
 
+from pathlib import Path
+
 from flask import Flask
 from flask.cli import FlaskGroup
+from flask_migrate import Migrate
 
 from channel.pages import signin as me_signin
+from channel.wechat import callback as wechat_callback
 from core import health, metrics
-from core.db import init_db
+from core.db import db, init_db
 from core.log import setup_logging
 from core.metrics import measure_requests
 from core.security import init_security
@@ -19,6 +23,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__)
     app.config["SETTINGS"] = settings
     init_db(app, settings.database)
+    Migrate(app, db, directory=Path(__file__).with_name("migrations"))
     init_security(settings)
     init_web(app, settings)
     measure_requests(app)
@@ -29,6 +34,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 def open_doors(app: Flask) -> None:
     """Who may enter where, and how that door says no."""
     door(app, "health", "", public_guard, json_refusal, health.bp, metrics.bp)
+    door(app, "callback", "/callback", public_guard, json_refusal, wechat_callback.bp)
     door(app, "welcome", "/me", public_guard, page_refusal, me_signin.bp)
 
 
