@@ -11,6 +11,13 @@ from domain.directory.models import (
     UserRole,
 )
 from domain.inbox.models import InboxEvent
+from domain.payroll.models import (
+    HeldRow,
+    PayrollBatch,
+    Payslip,
+    PayslipQuestion,
+    QuestionMessage,
+)
 from domain.pushes.models import Push
 
 __all__ = [
@@ -18,10 +25,15 @@ __all__ = [
     "ChannelAccount",
     "Employee",
     "EmployeeBinding",
+    "HeldRow",
     "Identity",
     "InboxEvent",
     "Org",
+    "PayrollBatch",
+    "Payslip",
+    "PayslipQuestion",
     "Push",
+    "QuestionMessage",
     "User",
     "UserRole",
 ]

