@@ -300,7 +300,11 @@ class OfficialAccountClient:
         return self._exchange(method, path, again, body)
 
     def _access_token(self) -> str:
-        return self._tokens.get(self._account.id, TokenKind.ACCESS, self.fetch_stable_token)
+        try:
+            return self._tokens.get(self._account.id, TokenKind.ACCESS, self.fetch_stable_token)
+        except WeChatUnreachable as error:
+            error.may_have_arrived = False  # what the token was wanted for has not been sent
+            raise
 
     def _exchange(
         self,
@@ -322,4 +326,4 @@ def _read(model: type[_A], answer: Mapping[str, Any]) -> _A:
         return model.model_validate(answer)
     except ValidationError:
         pass  # its text holds what was received; ours is raised outside, without it
-    raise WeChatUnreachable(f"the answer is no {model.__name__}")
+    raise WeChatUnreachable(f"the answer is no {model.__name__}", may_have_arrived=True)

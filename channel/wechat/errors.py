@@ -24,13 +24,16 @@ class WeChatError(DomainError):
 
 
 class WeChatUnreachable(Unavailable):
-    """They said nothing that we can read. ``why`` is a word for the log: never an address."""
+    """They said nothing that we can read. ``why`` is a word for the log: never an address.
+
+    ``may_have_arrived``: the call went out, and only its answer is missing.
+    """
 
     code, message = "wechat_unreachable", "微信暂时没有回应，请稍后再试"
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, *, may_have_arrived: bool = False) -> None:
         super().__init__()
-        self.why = why
+        self.why, self.may_have_arrived = why, may_have_arrived
 
     def __str__(self) -> str:
         return f"{self.code}: {self.why}"

@@ -24,7 +24,7 @@ Listener = Callable[[ChannelAccountCredentials, E], None]
 _listeners: dict[type[Received], list[Listener[Any]]] = defaultdict(list)
 
 
-class TooEarly(Exception):
+class TryLater(Exception):
     """A listener's way to say: not yet, tell me again later."""
 
 

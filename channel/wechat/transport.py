@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError, ProxyError
 
 from channel.wechat.errors import WeChatError, WeChatUnreachable
 
@@ -57,14 +58,12 @@ def exchange(
     """
     data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
     headers = {"Content-Type": "application/json; charset=utf-8"} if data else {}
-    response, why = _send(http, method, url, params=params, data=data, headers=headers)
-    if response is None:
-        raise WeChatUnreachable(why)
+    response = _send(http, method, url, params=params, data=data, headers=headers)
     if response.status_code != requests.codes.ok:
-        raise WeChatUnreachable(f"HTTP {response.status_code}")
+        raise _lost(f"HTTP {response.status_code}")
     answer = _json_object(response.content)
     if answer is None:
-        raise WeChatUnreachable("the answer is no JSON object")
+        raise _lost("the answer is no JSON object")
     errcode = _errcode(answer)
     if errcode != 0:
         private = [str(given[key]) for given in (params, body or {}) for key in _PRIVATE & {*given}]
@@ -72,13 +71,21 @@ def exchange(
     return answer
 
 
-def _send(
-    http: requests.Session, method: str, url: str, **kwargs: Any
-) -> tuple[requests.Response | None, str]:
+def _send(http: requests.Session, method: str, url: str, **kwargs: Any) -> requests.Response:
     try:
-        return http.request(method, url, allow_redirects=False, **kwargs), ""
+        return http.request(method, url, allow_redirects=False, **kwargs)
     except requests.RequestException as error:
-        return None, type(error).__name__
+        why, was_connected = type(error).__name__, not _is_before_sending(error)
+    raise WeChatUnreachable(why, may_have_arrived=was_connected)
+
+
+def _is_before_sending(error: requests.RequestException) -> bool:
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(cause, (ConnectTimeoutError, ProxyError))
+
+
+def _lost(why: str) -> WeChatUnreachable:
+    return WeChatUnreachable(why, may_have_arrived=True)
 
 
 def _json_object(content: bytes) -> dict[str, Any] | None:
@@ -95,5 +102,5 @@ def _errcode(answer: Mapping[str, Any]) -> int:
     if isinstance(errcode, str) and errcode.lstrip("-").isascii() and errcode.lstrip("-").isdigit():
         errcode = int(errcode)
     if not isinstance(errcode, int):
-        raise WeChatUnreachable("the answer's errcode is no number")
+        raise _lost("the answer's errcode is no number")
     return errcode

@@ -4,7 +4,7 @@ from collections import defaultdict
 import pytest
 
 from channel.wechat import events
-from channel.wechat.events import TooEarly, handle_inbox_event, listens
+from channel.wechat.events import TryLater, handle_inbox_event, listens
 from channel.wechat.messages import FollowerSubscribed, UnknownEvent
 from core.errors import NotFound
 from domain.directory.access import Actor
@@ -84,7 +84,7 @@ def test_unknown_events_can_be_listened_to(account):
     ("error", "reason"),
     [
         (KeyError("oPerson"), "KeyError"),
-        (TooEarly(), "TooEarly"),
+        (TryLater(), "TryLater"),
         (NotFound(), "not_found"),
     ],
 )
