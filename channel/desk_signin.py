@@ -48,6 +48,9 @@ class DeskSignIn:
     def scene(self) -> str:
         return f"{SCENE}{self.code}"
 
+    def is_shown_by(self, browser_id: str) -> bool:
+        return self.browser == _digest(browser_id)
+
 
 def begin(browser_id: str) -> DeskSignIn:
     waiting = DeskSignIn(random_code(), _digest(browser_id), _number())
@@ -80,15 +83,26 @@ def choices(found: DeskSignIn) -> list[str]:
     return sorted(numbers)
 
 
-def confirm(code: str, identity_id: int, number: str) -> None:
-    """The person who scanned says which number the screen shows."""
+def find_scanned(code: str, identity_id: int) -> DeskSignIn:
+    """The sign-in that this person scanned and has not answered yet."""
     found = find(code)
     if found is None or found.state is not DeskState.SCANNED or found.identity_id != identity_id:
         raise DeskSignInGone
+    return found
+
+
+def confirm(code: str, identity_id: int, number: str) -> None:
+    """The person who scanned says which number the screen shows."""
+    found = find_scanned(code, identity_id)
     if number != found.number:
         redis().delete(_key(code))
         raise WrongNumber
     _keep(replace(found, state=DeskState.CONFIRMED))
+
+
+def cancel(code: str, identity_id: int) -> None:
+    """ "It was not me." """
+    redis().delete(_key(find_scanned(code, identity_id).code))
 
 
 def finish(code: str, browser_id: str) -> int | None:
@@ -96,7 +110,7 @@ def finish(code: str, browser_id: str) -> int | None:
     found = find(code)
     if found is None or found.state is not DeskState.CONFIRMED:
         return None
-    if found.browser != _digest(browser_id):
+    if not found.is_shown_by(browser_id):
         return None
     return found.user_id if redis().delete(_key(code)) else None
 

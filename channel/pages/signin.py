@@ -1,12 +1,15 @@
 """The employee's way in: every link of a message starts here, WeChat says who taps it."""
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from channel import signin
 from channel.clients import official_account_client
+from channel.pages.frame import BANK_NAME, page
 from channel.wechat.oauth import CodeUsed, StateRefused, is_own_path
+from core.db import reading
 from domain.directory.channel_accounts import channel_account_by_name
+from domain.directory.queries import name_of_org
 from domain.directory.service import note_identity
 
 bp = Blueprint("signin", __name__)
@@ -43,4 +46,11 @@ def finish(account_name: str) -> ResponseReturnValue:
         return redirect(url_for(".open_link", account=account_name, to=error.return_to))
     identity_id = note_identity(account, signed_in.openid)
     signin.sign_in_identity(identity_id, account.id)
+    session[BANK_NAME] = name_of_org(reading(), account.org_path)
     return redirect(signed_in.return_to)
+
+
+@bp.get("/signed-out")
+def signed_out() -> str:
+    """Outside the guard, which would sign in again at once."""
+    return page("welcome/signin/signed_out.html")

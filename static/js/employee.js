@@ -36,7 +36,7 @@ function showZeros(state) {
   }
 }
 
-showAmounts(remembered("amounts") || "shown");
+showAmounts(remembered("amounts") || root.dataset.amountsAtFirst || "shown");
 
 document.addEventListener("DOMContentLoaded", () => {
   showAmounts(root.dataset.amounts);
