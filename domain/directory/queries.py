@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
@@ -49,6 +49,17 @@ class EmployeeRow:
     left_on: date | None
     is_employed: bool
     is_bound: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BoundEmployee:
+    """One of the rosters on which a WeChat's holder stands. Pages mask name and phone."""
+
+    name: str
+    phone: str
+    department: str
+    enterprise: str
+    bound_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +159,30 @@ def count_roster(actor: Actor) -> RosterCounts:
         .where(Employee.visible_to(actor))
     )
     return RosterCounts(employed=total - left, left=left, bound=bound or 0)
+
+
+def list_bound_employees(actor: Actor) -> list[BoundEmployee]:
+    """Who an employee's WeChat is bound to, enterprise by enterprise."""
+    query = (
+        select(
+            Employee.name,
+            Employee.personal_sealed,
+            Employee.department,
+            Org.name,
+            EmployeeBinding.bound_at,
+        )
+        .join(EmployeeBinding, EmployeeBinding.employee_id == Employee.id)
+        .join(Org, Org.org_path == Employee.org_path)
+        .where(
+            Employee.id.in_(actor.employee_ids),
+            EmployeeBinding.channel_account_id == actor.channel_account_id,
+        )
+        .order_by(Employee.id)
+    )
+    return [
+        BoundEmployee(row[0], json.loads(unseal(PERSONAL, row[1]))["phone"], *row[2:])
+        for row in reading().execute(query)
+    ]
 
 
 def names_of_employees(ids: Sequence[int]) -> dict[int, str]:
