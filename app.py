@@ -6,7 +6,9 @@ from flask import Flask
 from flask.cli import FlaskGroup
 from flask_migrate import Migrate
 
+from channel.pages import account, binding, desk, payslips
 from channel.pages import signin as me_signin
+from channel.signin import employee_guard, identity_guard
 from channel.wechat import callback as wechat_callback
 from core import health, metrics
 from core.db import db, init_db
@@ -36,6 +38,9 @@ def open_doors(app: Flask) -> None:
     door(app, "health", "", public_guard, json_refusal, health.bp, metrics.bp)
     door(app, "callback", "/callback", public_guard, json_refusal, wechat_callback.bp)
     door(app, "welcome", "/me", public_guard, page_refusal, me_signin.bp)
+    door(app, "binding", "/me/bind", identity_guard, page_refusal, binding.bp)
+    door(app, "desk", "/me/desk", identity_guard, page_refusal, desk.bp)
+    door(app, "employee", "/me", employee_guard, page_refusal, payslips.bp, account.bp)
 
 
 cli = FlaskGroup(name="xinqiao", create_app=create_app, add_version_option=False)
