@@ -12,7 +12,6 @@ from .report import Reason
 
 UNCACHED = "#未计算"  # stands in a cell whose formula was saved without a result
 
-_PLAIN = re.compile(r"-?\d{1,13}(\.\d{1,2})?")
 _MARKS = re.compile(r"^(人民币|RMB|CNY|¥|￥|\$)|(元整|圆整|元|圆|RMB|CNY)$", re.IGNORECASE)
 _GROUPED = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
 _BLANKS = frozenset({"", "-", "--", "/", "—", "——", "–", "―", "无", "\\"})
@@ -47,11 +46,16 @@ def _unmarked(text: str) -> tuple[str, bool]:
     return text, negative
 
 
-@lru_cache(maxsize=65536)
 def read_amount(text: str) -> int | Problem | None:
     """Fen, None for a blank or a dash, or what is wrong with it."""
-    if _PLAIN.fullmatch(text):
+    try:
         return parse_yuan(text)
+    except ValueError:
+        return _read_typed(text)
+
+
+@lru_cache(maxsize=8192)
+def _read_typed(text: str) -> int | Problem | None:
     cleaned = unicodedata.normalize("NFKC", text).strip().lstrip("'").strip()
     wrapped = re.fullmatch(r'=\s*"(.*)"', cleaned)
     if wrapped:

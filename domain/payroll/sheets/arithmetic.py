@@ -7,6 +7,7 @@ otherwise we have not understood the columns.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from core.money import yuan_grouped
 
@@ -16,6 +17,7 @@ from .words import is_explicit_group
 
 Amounts = Sequence[int | Problem | None]  # by column index
 _ENOUGH_ROWS = 3
+_SAMPLE_ROWS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ Rule = Callable[[Sides, Amounts, int], str | None]  # None: kept, or nothing to 
 
 
 def _sum(amounts: Amounts, columns: Iterable[int]) -> int:
-    return sum(value for c in columns if isinstance(value := amounts[c], int))
+    # Only rows without problems come here: what is not None or 0 is a number.
+    return sum(filter(None, map(amounts.__getitem__, columns)))  # type: ignore[arg-type]
 
 
 def _at(amounts: Amounts, column: int | None) -> int | None:
@@ -89,7 +92,8 @@ def _difference(word: str, earned: int, taken: int, net: int) -> str | None:
     if earned - taken == net:
         return None
     return (
-        f"{word} {yuan_grouped(earned)} 减扣款 {yuan_grouped(taken)} 是 {yuan_grouped(earned - taken)}，"
+        f"{word} {yuan_grouped(earned)} 减扣款 {yuan_grouped(taken)}"
+        f" 是 {yuan_grouped(earned - taken)}，"
         f"不等于实发 {yuan_grouped(net)}，请核对"
     )
 
@@ -121,6 +125,8 @@ _RULES: dict[str, Rule] = {
 def learn_sums(layout: SheetLayout, rows: Sequence[Amounts]) -> SheetLayout:
     """Which sums this sheet keeps, and how it writes deductions."""
     sides = Sides.of(layout)
+    sound = (row for row in rows if not any(isinstance(value, Problem) for value in row))
+    rows = list(islice(sound, _SAMPLE_ROWS))
     sign = _deduction_sign(sides, rows)
     checks = []
     if sides.earnings_total is not None and sides.deductions_total is not None:
@@ -146,10 +152,9 @@ def _keeps(
     name: str, sides: Sides, rows: Sequence[Amounts], sign: int, *, strict_when_few: bool = False
 ) -> bool:
     rule = _RULES[name]
-    sound = [row for row in rows if not any(isinstance(value, Problem) for value in row)]
-    if len(sound) < _ENOUGH_ROWS:
+    if len(rows) < _ENOUGH_ROWS:
         return strict_when_few
-    return sum(rule(sides, row, sign) is None for row in sound) * 3 >= len(sound) * 2
+    return sum(rule(sides, row, sign) is None for row in rows) * 3 >= len(rows) * 2
 
 
 def broken_sums(layout: SheetLayout, sides: Sides, amounts: Amounts) -> list[str]:
@@ -165,23 +170,29 @@ class RunningTotals:
         self._columns = [c for c in layout.columns if c.is_money and not c.hidden]
         self._all: dict[int, int] = dict.fromkeys((c.index for c in self._columns), 0)
         self._since: dict[str, dict[int, int]] = {}
+        self._pending: list[Amounts] = []
 
     def add(self, amounts: Amounts) -> None:
+        self._pending.append(amounts)
+
+    def _sums(self) -> dict[int, int]:
         for column in self._all:
-            value = amounts[column]
-            if isinstance(value, int):
-                self._all[column] += value
+            values = (amounts[column] for amounts in self._pending)
+            self._all[column] += sum(value for value in values if isinstance(value, int))
+        self._pending.clear()
+        return self._all
 
     def wrong_columns(self, why: str, amounts: Amounts) -> list[tuple[str, int]]:
         """Labels and differences of the columns in which a total row of this kind is off."""
+        sums = self._sums()
         before = self._since.get(why, {})
-        self._since[why] = dict(self._all)
+        self._since[why] = dict(sums)
         wrong = []
         for column in self._columns:
             written = amounts[column.index]
             if not isinstance(written, int):
                 continue
-            everything = self._all[column.index]
+            everything = sums[column.index]
             part = everything - before.get(column.index, 0)
             if written not in (everything, part):
                 wrong.append((column.label, abs(written - (part if before else everything))))
@@ -189,5 +200,6 @@ class RunningTotals:
 
     def is_total(self, amounts: Amounts) -> bool:
         """An unlabelled row that repeats all sums so far."""
-        written = [(c, v) for c in self._all if isinstance(v := amounts[c], int) and v]
-        return len(written) > 1 and all(self._all[c] == v for c, v in written)
+        sums = self._sums()
+        written = [(c, v) for c in sums if isinstance(v := amounts[c], int) and v]
+        return len(written) > 1 and all(sums[c] == v for c, v in written)

@@ -10,7 +10,7 @@ from .amounts import UNCACHED, Problem, is_error, is_literal, read_amount
 from .arithmetic import RunningTotals, Sides, broken_sums, learn_sums
 from .files import read_grids
 from .grid import Grid
-from .headers import Header, header_at, is_header_row, layout_of
+from .headers import Header, header_at, is_header_row, key_words, layout_of
 from .identity import State, read_emp_no, read_id, read_phone
 from .matching import LABELS, Identifiers, Match, chosen_by_hr, match, read_identifiers
 from .period import period_of
@@ -32,6 +32,7 @@ from .rows import Places, is_section, kind_of_row, merged_texts
 from .unreadable import Unreadable
 
 Progress = Callable[[int, int], None]
+_Amounts = list[int | Problem | None]  # by column index
 _IDENTITY_ROLES = ("name", "phone", "id_no", "emp_no", "bank_card", "dept")
 _KEY_ROLES = ("phone", "id_no", "emp_no", "bank_card")
 _NET_LABEL = "实发工资"  # what HR's correction is called when the sheet has no such column
@@ -48,7 +49,7 @@ class _Line:
     row: int  # from 0
     part: int
     texts: list[str]
-    amounts: list[int | Problem | None]
+    amounts: _Amounts
     hidden: bool
 
 
@@ -67,10 +68,23 @@ class _Part:
     layout: SheetLayout
     places: Places
     sides: Sides
+    identity: tuple[tuple[str, int], ...]
+    nets: tuple[int, ...]
+    loose: tuple[int, ...]
+    items: tuple[Column, ...]
 
     @classmethod
     def of(cls, layout: SheetLayout) -> "_Part":
-        return cls(layout, Places.of(layout), Sides.of(layout))
+        columns = layout.columns
+        return cls(
+            layout,
+            Places.of(layout),
+            Sides.of(layout),
+            tuple((c.role, c.index) for c in columns if c.role in _IDENTITY_ROLES),
+            tuple(c.index for c in columns if c.role == "net"),
+            tuple(c.index for c in columns if c.role == "item" and c.loose),
+            tuple(layout.visible_items),
+        )
 
 
 def check_sheet(
@@ -137,13 +151,16 @@ def _no_payroll_sentence(grids: list[Grid], filename: str) -> str:
 
 def _headers(grid: Grid) -> list[Header]:
     headers: list[Header] = []
+    seen: set[str] = set()  # once a header is found, later ones repeat one of its key words
     ceiling = 0
     for row, texts in enumerate(grid.rows):
-        if row >= ceiling and is_header_row(texts):
-            header = header_at(grid, row, ceiling)
-            if header:
-                headers.append(header)
-                ceiling = header.bottom + 1
+        if row < ceiling or (seen and seen.isdisjoint(texts)) or not is_header_row(texts):
+            continue
+        header = header_at(grid, row, ceiling)
+        if header:
+            headers.append(header)
+            ceiling = header.bottom + 1
+            seen.update(key_words(texts))
     return headers
 
 
@@ -195,7 +212,7 @@ def _read_part(
             continue
         if kind == "data" and is_section(grid, row, part.places):
             kind = "section"
-        amounts = _amounts(texts, layout, grid, row)
+        amounts = _amounts(texts, part, grid, row)
         nameless = part.places.name is None or not texts[part.places.name]
         if kind == "data" and nameless and _is_unlabelled_total(texts, part, running, amounts):
             kind = "total"
@@ -217,7 +234,7 @@ def _with_lent(texts: list[str], row: int, lent: dict[tuple[int, int], str]) -> 
 
 
 def _is_unlabelled_total(
-    texts: list[str], part: _Part, running: RunningTotals, amounts: list[int | Problem | None]
+    texts: list[str], part: _Part, running: RunningTotals, amounts: _Amounts
 ) -> bool:
     return not any(texts[c] for c in part.places.keys) and running.is_total(amounts)
 
@@ -227,7 +244,7 @@ def _compare_total(
     row: int,
     kind: str,
     running: RunningTotals,
-    amounts: list[int | Problem | None],
+    amounts: _Amounts,
     read: _SheetRead,
 ) -> None:
     wrong = running.wrong_columns(kind, amounts)
@@ -242,26 +259,24 @@ def _compare_total(
     )
 
 
-def _amounts(
-    texts: list[str], layout: SheetLayout, grid: Grid, row: int
-) -> list[int | Problem | None]:
-    amounts: list[int | Problem | None] = [None] * len(texts)
-    for column in layout.columns:
-        text = texts[column.index]
-        if not text:
-            continue
-        if column.is_money:
-            amounts[column.index] = read_amount(text)
-        elif column.loose and isinstance(amount := read_amount(text), int):
-            amounts[column.index] = amount
-    net = layout.role("net")
-    if net and (row, net.index) in grid.formulas and amounts[net.index] == 0:
-        others = (v for c, v in enumerate(amounts) if c != net.index)
-        if any(isinstance(value, int) and value for value in others):
+def _amounts(texts: list[str], part: _Part, grid: Grid, row: int) -> _Amounts:
+    amounts: _Amounts = [None] * len(texts)
+    for index in part.places.money:
+        if text := texts[index]:
+            amounts[index] = read_amount(text)
+    for index in part.loose:
+        if (text := texts[index]) and isinstance(amount := read_amount(text), int):
+            amounts[index] = amount
+    for net in part.nets:
+        if amounts[net] == 0 and (row, net) in grid.formulas and _pays_something(amounts, net):
             # Programs that write formulas without computing them leave 0 behind.
-            texts[net.index] = UNCACHED
-            amounts[net.index] = read_amount(UNCACHED)
+            texts[net] = UNCACHED
+            amounts[net] = read_amount(UNCACHED)
     return amounts
+
+
+def _pays_something(amounts: _Amounts, net: int) -> bool:
+    return any(isinstance(value, int) and value for c, value in enumerate(amounts) if c != net)
 
 
 # --- understanding columns by what stands in them ----------------------------------------------
@@ -334,7 +349,7 @@ def _judge(
     for _, read in reads:
         for line in read.lines:
             layout = parts[line.part].layout
-            row = read_identifiers(_identity_texts(line.texts, layout))
+            row = read_identifiers(_identity_texts(line.texts, parts[line.part]))
             matches.append((line, row, match(row, roster, sheet_has_keys=layout.has_keys)))
             done += 1
             if done % _PROGRESS_EVERY == 0:
@@ -351,20 +366,18 @@ def _judge(
     on_progress(total, total)
 
 
-def _identity_texts(texts: list[str], layout: SheetLayout) -> dict[str, str]:
-    found = {}
-    for column in layout.columns:
-        if column.role in _IDENTITY_ROLES:
-            text = texts[column.index]
-            found[column.role] = "" if text == UNCACHED or is_error(text) else text
-    return found
+def _identity_texts(texts: list[str], part: _Part) -> dict[str, str]:
+    return {
+        role: "" if texts[index] == UNCACHED or is_error(texts[index]) else texts[index]
+        for role, index in part.identity
+    }
 
 
 def _result(
     line: _Line, row: Identifiers, found: Match, part: _Part, places: list[str]
 ) -> AcceptedRow | HeldRow:
     problems = [(reason, found.message) for reason in found.reasons]
-    if found.reasons and _has_broken_identity(line.texts, part.layout):
+    if found.reasons and _has_broken_identity(line.texts, part):
         problems.append((Reason.FORMULA_UNCACHED, "姓名、工号等列的公式没有计算结果，请改成文本"))
     if len(places) > 1:
         problems.append(
@@ -378,27 +391,23 @@ def _result(
     return _accepted_row(line, found.person, found.matched_by, found.warnings, part)
 
 
-def _has_broken_identity(texts: list[str], layout: SheetLayout) -> bool:
-    return any(
-        texts[c.index] == UNCACHED or is_error(texts[c.index])
-        for c in layout.columns
-        if c.role in _IDENTITY_ROLES
-    )
+def _has_broken_identity(texts: list[str], part: _Part) -> bool:
+    return any(texts[c] == UNCACHED or is_error(texts[c]) for _, c in part.identity)
 
 
-def _money_problems(amounts: list[int | Problem | None], part: _Part) -> list[tuple[Reason, str]]:
+def _money_problems(amounts: _Amounts, part: _Part) -> list[tuple[Reason, str]]:
+    columns = part.layout.columns
     problems = [
-        (value.reason, f"“{column.label}”{value.sentence}")
-        for column in part.layout.columns
-        if not column.hidden and isinstance(value := amounts[column.index], Problem)
+        (value.reason, f"“{columns[index].label}”{value.sentence}")
+        for index in part.places.money
+        if isinstance(value := amounts[index], Problem) and not columns[index].hidden
     ]
-    nets = [c.index for c in part.layout.columns if c.role == "net"]
-    values = {amounts[index] for index in nets}
+    values = {amounts[index] for index in part.nets}
     if values <= {None}:
         problems.append((Reason.MISSING_NET, "没有实发工资，请填写（不发请删去这一行）"))
     elif len(values) > 1:
         problems.append((Reason.NET_MISMATCH, "表里有几列实发，数目不同，请只留一列"))
-    net = amounts[nets[0]] if nets else None
+    net = amounts[part.nets[0]] if part.nets else None
     if isinstance(net, int) and net < 0:
         problems.append((Reason.NEGATIVE_NET, f"实发是负数 {yuan_grouped(net)}，请核对"))
     if not problems:
@@ -444,31 +453,17 @@ def _accepted_row(
     warnings: tuple[Notice, ...],
     part: _Part,
 ) -> AcceptedRow:
-    texts, amounts = line.texts, line.amounts
-    net = part.layout.role("net")
-    net_fen = amounts[net.index] if net else None
+    net_fen = line.amounts[part.nets[0]]
     if not isinstance(net_fen, int):  # pragma: no cover - _money_problems held the row
         raise TypeError("an accepted row has a net pay")
     notices = list(warnings)
     items = []
-    for column in part.layout.visible_items:
-        text, amount = texts[column.index], amounts[column.index]
-        if column.kind == "info" and (text == UNCACHED or is_error(text)):
-            notices.append(Notice(str(Reason.FORMULA_UNCACHED), f"“{column.label}”的公式没有结果"))
-            text = ""
-        elif column.kind == "info" and is_literal(text):
-            notices.append(
-                Notice(str(Reason.LITERAL_TEXT), f"“{column.label}”里的公式或网页代码按文字显示")
-            )
-        items.append(
-            Item(
-                column.label,
-                column.group,
-                column.kind,
-                text,
-                amount if isinstance(amount, int) else None,
-            )
-        )
+    for column in part.items:
+        text, amount = line.texts[column.index], line.amounts[column.index]
+        if column.kind == "info" and text:
+            text = _shown(column, text, notices)
+        # A Problem cannot be here: it would have held the row.
+        items.append(Item(column.label, column.group, column.kind, text, amount))  # type: ignore[arg-type]
     return AcceptedRow(
         part.layout.sheet,
         line.row + 1,
@@ -478,6 +473,17 @@ def _accepted_row(
         matched_by,
         tuple(notices),
     )
+
+
+def _shown(column: Column, text: str, notices: list[Notice]) -> str:
+    """What the employee sees of a cell that is not money."""
+    if text == UNCACHED or is_error(text):
+        notices.append(Notice(str(Reason.FORMULA_UNCACHED), f"“{column.label}”的公式没有结果"))
+        return ""
+    if is_literal(text):
+        sentence = f"“{column.label}”里的公式或网页代码按文字显示"
+        notices.append(Notice(str(Reason.LITERAL_TEXT), sentence))
+    return text
 
 
 # --- the file as a whole ------------------------------------------------------------------------
@@ -532,9 +538,9 @@ def recheck(
     for column in part.layout.columns:
         if column.label:
             texts[column.index] = str(merged.get(column.label, "")).strip()
-    amounts = _amounts(texts, part.layout, Grid(held.sheet, []), held.row - 1)
+    amounts = _amounts(texts, part, Grid(held.sheet, []), held.row - 1)
     line = _Line(held.row - 1, held.layout, texts, amounts, hidden=False)
-    row = read_identifiers(_identity_texts(texts, part.layout))
+    row = read_identifiers(_identity_texts(texts, part))
     found = _found_again(row, roster, part.layout, employee_id)
     result = _result(line, row, found, part, [])
     kept = [reason for reason in held.reasons if reason in _NEEDS_A_PERSON]

@@ -35,9 +35,10 @@ def number_text(value: float) -> str:
     yuan is no amount that anybody wrote. Real third decimals stay and are refused later.
     """
     text = f"{value:.15g}"
+    dot = text.find(".")
     if "e" in text:
         return text.upper()
-    if len(text) - text.find(".") > 3 and "." in text:
+    if 0 <= dot < len(text) - 3:
         near = round(value, 2)
         if abs(value - near) < 1e-6:
             return f"{near:.15g}"

@@ -23,12 +23,19 @@ class Header:
     paths: tuple[tuple[str, ...], ...]  # per column, from the outermost group to the leaf
 
 
+def key_words(row: list[str]) -> list[str]:
+    return [text for text in row if words.role_of(text) in _KEY_ROLES]
+
+
 def is_header_row(row: list[str]) -> bool:
     """Holds an identifier's word and is made of words."""
-    filled = [text for text in row if text]
-    if len(filled) < 2 or not any(words.role_of(t) in _KEY_ROLES for t in filled):
+    if not key_words(row):
         return False
-    return sum(words.is_header_text(text) for text in filled) * 10 >= len(filled) * 8
+    filled = [text for text in row if text]
+    return (
+        len(filled) > 1
+        and sum(words.is_header_text(text) for text in filled) * 10 >= len(filled) * 8
+    )
 
 
 def header_at(grid: Grid, row: int, ceiling: int) -> Header | None:

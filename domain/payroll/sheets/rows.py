@@ -42,12 +42,12 @@ class Places:
 
 def kind_of_row(row: list[str], places: Places, roster: Roster) -> str:
     """``data``, ``blank``, or why the row is skipped."""
-    filled = [column for column, text in enumerate(row) if text]
-    if not filled:
-        return "blank"
     name = row[places.name] if places.name is not None else ""
     if name and roster.named(name):
         return "data"
+    filled = [column for column, text in enumerate(row) if text]
+    if not filled:
+        return "blank"
     label = _total_label(row, places)
     if label:
         return label

@@ -10,7 +10,9 @@ import posixpath
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import python_calamine as calamine
 
@@ -25,21 +27,42 @@ _ENCRYPTED = 0x1
 _NEEDED = re.compile(r"^(\[Content_Types\]\.xml|_rels/.*|xl/.*\.(xml|rels))$", re.IGNORECASE)
 _UNUSED = re.compile(r"^xl/(drawings|charts|media|theme|pivot|comments|calcChain|externalLinks)")
 
-_TAG = rb"<(?:[\w.-]+:)?"
-_ROW = re.compile(_TAG + rb'row\b[^>]*?\br="(\d+)"[^>]*')
-_HIDDEN_ROW = re.compile(_TAG + rb'row\b(?=[^>]*\bhidden="(?:1|true)")[^>]*?\br="(\d+)"')
-_COL = re.compile(_TAG + rb"col\b([^>]*)>")
-_CELL_COLUMN = re.compile(_TAG + rb'c\b[^>/]*?\br="([A-Z]{1,3})\d+"[^>/]*>')
-_CELL_ROW = re.compile(_TAG + rb'c\b[^>/]*?\br="[A-Z]{1,3}(\d+)"[^>/]*>')
-_FORMULA = re.compile(_TAG + rb'c\b([^>/]*?\br="([A-Z]{1,3})(\d+)"[^>/]*)>\s*' + _TAG + rb"f\b")
-_ERROR = re.compile(
-    _TAG + rb'c\b(?=[^>/]*\bt="e")[^>/]*?\br="([A-Z]{1,3})(\d+)"[^>/]*>'
-    rb"(?:(?!</(?:[\w.-]+:)?c>).)*?" + _TAG + rb"v>([^<]*)<",
-    re.DOTALL,
-)
-_SHEET = re.compile(_TAG + rb"sheet\b([^>]*)>")
-_RELATIONSHIP = re.compile(_TAG + rb"Relationship\b([^>]*)>")
+_PREFIX = re.compile(rb"<([\w.-]+:)?(?:worksheet|workbook|Relationships)\b")
 _ATTRIBUTE = re.compile(rb"""([\w:]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+
+
+@lru_cache(maxsize=16)
+def _pattern(prefix: bytes, pattern: bytes, flags: int = 0) -> re.Pattern[bytes]:
+    """``@tag`` in a pattern stands for ``<tag`` as this part writes it (some write ``<x:tag``)."""
+    return re.compile(pattern.replace(b"@", b"<" + re.escape(prefix)), flags)
+
+
+_SHEET = rb"@sheet\b([^>]*)>"
+_RELATIONSHIP = rb"@Relationship\b([^>]*)>"
+_ROW = rb'@row\b[^>]*?\br="(\d+)"'
+_HIDDEN_ROW = rb'@row\b(?=[^>]*\bhidden="(?:1|true)")[^>]*?\br="(\d+)"'
+_COL = rb"@col\b([^>]*)>"
+_FAR_CELL = rb'r="(?:[A-Z]{3}|[P-Z][A-Z])\d'  # from PA on, beyond MAX_COLUMNS
+_CELL = rb'@c\b[^>/]*?\br="([A-Z]{1,3})(\d+)"[^>/]*>'
+_FORMULA = rb'@c\b([^>/]*?\br="([A-Z]{1,3})(\d+)"[^>/]*)>\s*@f\b'
+_ERROR = rb'@c\b(?=[^>/]*\bt="e")[^>/]*?\br="([A-Z]{1,3})(\d+)"[^>/]*>(?:@f[^>]*>[^<]*</[\w:]*>)?@v>([^<]*)<'
+
+
+@dataclass(slots=True)
+class _Part:
+    """One XML part, scanned."""
+
+    xml: bytes
+    prefix: bytes
+
+    @classmethod
+    def of(cls, xml: bytes) -> "_Part":
+        match = _PREFIX.search(xml[:_CHUNK])
+        return cls(xml, (match[1] or b"") if match else b"")
+
+    def find(self, pattern: bytes, end: int | None = None) -> Iterator[re.Match[bytes]]:
+        compiled = _pattern(self.prefix, pattern)
+        return compiled.finditer(self.xml, 0, len(self.xml) if end is None else end)
 
 
 @dataclass(slots=True)
@@ -139,13 +162,13 @@ def _attributes(raw: bytes) -> dict[str, str]:
 def _sheet_paths(parts: dict[str, bytes]) -> dict[str, str]:
     """Sheet name → part, by way of the relationships."""
     targets = {}
-    for match in _RELATIONSHIP.finditer(parts.get("xl/_rels/workbook.xml.rels", b"")):
+    for match in _Part.of(parts.get("xl/_rels/workbook.xml.rels", b"")).find(_RELATIONSHIP):
         attributes = _attributes(match[1])
         target = attributes.get("Target", "")
         path = target[1:] if target.startswith("/") else posixpath.normpath(f"xl/{target}")
         targets[attributes.get("Id", "")] = path
     paths = {}
-    for match in _SHEET.finditer(parts.get("xl/workbook.xml", b"")):
+    for match in _Part.of(parts.get("xl/workbook.xml", b"")).find(_SHEET):
         attributes = _attributes(match[1])
         relation = next((v for k, v in attributes.items() if k.endswith(":id")), "")
         path = targets.get(relation, "")
@@ -168,26 +191,32 @@ def _column(letters: bytes) -> int:
 
 
 def _marks(xml: bytes) -> _Marks:
-    marks = _Marks()
-    marks.rows = max(map(int, _ROW.findall(xml)), default=0)
-    if marks.rows > MAX_ROWS:  # rows that are only formatted do not count
-        marks.rows = max(map(int, _CELL_ROW.findall(xml)), default=0)
-    marks.columns = max(map(_column, set(_CELL_COLUMN.findall(xml))), default=-1) + 1
-    marks.hidden_rows = {int(row) - 1 for row in _HIDDEN_ROW.findall(xml)}
-    for match in _COL.finditer(xml[: xml.find(b"sheetData")]):
-        attributes = _attributes(match[1])
-        narrow = float(attributes.get("width", "9") or 9) == 0
-        if attributes.get("hidden") in ("1", "true") or narrow:
-            first, last = int(attributes["min"]), int(attributes["max"])
-            marks.hidden_columns.update(range(first - 1, min(last, 16_384)))
-    for match in _FORMULA.finditer(xml):
+    part, marks = _Part.of(xml), _Marks()
+    marks.rows = max((int(match[1]) for match in part.find(_ROW)), default=0)
+    if marks.rows > MAX_ROWS or re.search(_FAR_CELL, xml):
+        # Only now the slow look at every cell: cells that are merely formatted do not count.
+        cells = [(int(match[2]), _column(match[1])) for match in part.find(_CELL)]
+        marks.rows = max((row for row, _ in cells), default=0)
+        marks.columns = max((column for _, column in cells), default=-1) + 1
+    marks.hidden_rows = {int(match[1]) - 1 for match in part.find(_HIDDEN_ROW)}
+    marks.hidden_columns = set(_hidden_columns(part))
+    for match in part.find(_FORMULA):
         place = (int(match[3]) - 1, _column(match[2]))
         marks.formulas.add(place)
         if b't="str"' in match[1]:
             marks.text_formulas.add(place)
-    for match in _ERROR.finditer(xml):
+    for match in part.find(_ERROR):
         marks.errors[int(match[2]) - 1, _column(match[1])] = match[3].decode("utf-8", "replace")
     return marks
+
+
+def _hidden_columns(part: _Part) -> Iterator[int]:
+    for match in part.find(_COL, part.xml.find(b"sheetData")):
+        attributes = _attributes(match[1])
+        first, last = int(attributes.get("min", "0")), int(attributes.get("max", "0"))
+        narrow = re.fullmatch(r"0(\.0*)?", attributes.get("width", "")) is not None
+        if attributes.get("hidden") in ("1", "true") or narrow:
+            yield from range(first - 1, min(last, 16_384))
 
 
 def _grid(book: calamine.CalamineWorkbook, meta: calamine.SheetMetadata, marks: _Marks) -> Grid:
