@@ -16,6 +16,9 @@ from sandbox.world import Callback, World
 TRIES = 3
 PEOPLE_AT_ONCE = 8
 RESULTS_AT_ONCE = 16
+RESULTS_WHILE_BUSY = 1  # or a mass push would compete with its own results for one core
+BUSY_REQUESTS_PER_SECOND = 500
+LOOK_EVERY_SECONDS = 0.1
 PAUSE_SECONDS = 60  # MarkFail
 APOLOGY = "该服务号暂时无法提供服务，请稍后再试"
 TRANSPORT_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
@@ -74,14 +77,19 @@ class Sender:
     def __init__(self, world: World) -> None:
         self._world = world
         self._tasks: list[asyncio.Task[None]] = []
+        self._is_quiet = asyncio.Event()
 
     async def __aenter__(self) -> "Sender":
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=PEOPLE_AT_ONCE + RESULTS_AT_ONCE),
             headers={"User-Agent": "Mozilla/4.0", "Content-Type": "text/xml"},
         )
-        lines = [self._world.from_people] * PEOPLE_AT_ONCE + [self._world.results] * RESULTS_AT_ONCE
-        self._tasks = [asyncio.create_task(self._work(line)) for line in lines]
+        jobs = [self._work(self._world.from_people) for _ in range(PEOPLE_AT_ONCE)]
+        jobs += [
+            self._work(self._world.results, waits_for_quiet=number >= RESULTS_WHILE_BUSY)
+            for number in range(RESULTS_AT_ONCE)
+        ]
+        self._tasks = [asyncio.create_task(job) for job in (self._watch_load(), *jobs)]
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -111,8 +119,20 @@ class Sender:
             return "ok"
         return f"HTTP {response.status}, not the echostr: {answer[:80]!r}"
 
-    async def _work(self, line: asyncio.Queue[Callback]) -> None:
+    async def _watch_load(self) -> None:
+        seen = self._world.requests_seen
         while True:
+            before, seen = seen, self._world.requests_seen
+            if seen - before > BUSY_REQUESTS_PER_SECOND * LOOK_EVERY_SECONDS:
+                self._is_quiet.clear()
+            else:
+                self._is_quiet.set()
+            await asyncio.sleep(LOOK_EVERY_SECONDS)
+
+    async def _work(self, line: asyncio.Queue[Callback], *, waits_for_quiet: bool = False) -> None:
+        while True:
+            if waits_for_quiet:
+                await self._is_quiet.wait()
             callback = await line.get()
             account = self._world.state.accounts.get(callback.account)
             if callback.era != self._world.era:

@@ -48,6 +48,7 @@ async def count_and_spoil(request: web.Request, handler: Handler) -> web.StreamR
         return await handler(request)
     world = request.app[WORLD]
     world.stats.requests[path] += 1
+    world.requests_seen += 1
     fault = first_strike(world.faults, path) if world.faults else None
     if fault is None:
         return await handler(request)
@@ -95,7 +96,7 @@ async def _save_now_and_then(world: World) -> None:
 
 async def _close_streams(app: web.Application) -> None:
     app[WORLD].is_closing = True
-    app[WORLD].hub.wake_all()
+    app[WORLD].hub.changed()
 
 
 async def serve(host: str, port: int, data_dir: Path | None, stop: asyncio.Event) -> None:

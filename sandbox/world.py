@@ -17,6 +17,7 @@ from sandbox.storage import Folder
 from sandbox.wechat.library import LIBRARY, template_from
 
 REMEMBERED_CALLBACKS = 500
+LATEST_MESSAGES = 40
 
 
 @dataclass(slots=True)
@@ -57,12 +58,14 @@ class World:
         self.stats = Stats()
         self.faults: list[Fault] = []
         self.chats: defaultdict[tuple[str, str], list[Message]] = defaultdict(list)
+        self.latest: deque[Message] = deque(maxlen=LATEST_MESSAGES)
         self.recent_sends: dict[tuple[str, str, str], tuple[float, int]] = {}
         self.callbacks: deque[Callback] = deque(maxlen=REMEMBERED_CALLBACKS)
         # What people do must not wait behind thousands of results of template messages.
         self.from_people: asyncio.Queue[Callback] = asyncio.Queue()
         self.results: asyncio.Queue[Callback] = asyncio.Queue()
         self.era = 1  # a reset begins a new one; what is on its way from the old is dropped
+        self.requests_seen = 0
         self.is_dirty = False
         self.is_closing = False
         self.unsaved: list[Message] = []
@@ -122,12 +125,13 @@ class World:
     def deliver(self, account: Account, fan: Fan, message: Message) -> None:
         """Put a message into the chat and let the person's phone know."""
         self.chats[account.name, fan.openid].append(message)
+        self.latest.append(message)
         if not message.from_person:
             fan.unread += 1
         if self.folder is not None:
             self.unsaved.append(message)
         self.is_dirty = True
-        self.hub.changed(fan.person_id)
+        self.hub.changed()
 
     def say(self, account: Account, fan: Fan, kind: str, content: str) -> None:
         """A plain sentence from the account, or a grey notice from WeChat itself."""
@@ -181,6 +185,7 @@ class World:
         self.stats = Stats()
         self.faults.clear()
         self.chats.clear()
+        self.latest.clear()
         self.recent_sends.clear()
         self.callbacks.clear()
         self.unsaved.clear()
@@ -189,7 +194,7 @@ class World:
                 queue.get_nowait()
         if self.folder is not None:
             self.folder.forget_messages()
-        self.hub.wake_all()
+        self.hub.changed()
 
 
 def as_new(account: Account) -> Account:

@@ -1,7 +1,30 @@
-"""Screens for people."""
+"""Screens for people: a phone with WeChat, and a hall that counts the messages going out."""
+
+from pathlib import Path
 
 from aiohttp import web
 
+from sandbox.screens import hall, phone
+
+FOLDER = Path(__file__).parent
+ASSETS = {
+    "sandbox.css": "text/css",
+    "phone.js": "text/javascript",
+    "hall.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
+
 
 def add_routes(app: web.Application) -> None:
-    pass
+    app.router.add_get("/static/{name}", asset)
+    phone.add_routes(app)
+    hall.add_routes(app)
+
+
+async def asset(request: web.Request) -> web.Response:
+    name = request.match_info["name"]
+    if name not in ASSETS:
+        raise web.HTTPNotFound
+    text = (FOLDER / name).read_text("utf-8")
+    headers = {"Cache-Control": "no-cache"}
+    return web.Response(text=text, content_type=ASSETS[name], charset="utf-8", headers=headers)

@@ -28,7 +28,7 @@ OK: Json = {"errcode": 0, "errmsg": "ok"}
 
 def create(call: Call) -> Json:
     call.account.menu = {"button": _checked(call.body.get("button"))}
-    _show_everywhere(call)
+    call.world.hub.changed()
     return OK
 
 
@@ -49,7 +49,7 @@ def get_current(call: Call) -> Json:
 def delete(call: Call) -> Json:
     call.account.menu = None
     call.account.conditional_menus.clear()
-    _show_everywhere(call)
+    call.world.hub.changed()
     return OK
 
 
@@ -60,14 +60,14 @@ def add_conditional(call: Call) -> Json:
     menu_id = str(secrets.randbelow(9 * 10**8) + 10**8)
     buttons = _checked(call.body.get("button"))
     call.account.conditional_menus.append({"button": buttons, "matchrule": rule, "menuid": menu_id})
-    _show_everywhere(call)
+    call.world.hub.changed()
     return {"menuid": menu_id}
 
 
 def delete_conditional(call: Call) -> Json:
     menus, wanted = call.account.conditional_menus, str(call.body.get("menuid"))
     call.account.conditional_menus = [menu for menu in menus if menu["menuid"] != wanted]
-    _show_everywhere(call)
+    call.world.hub.changed()
     return OK
 
 
@@ -83,11 +83,6 @@ def menu_of(account: Account, fan: Fan) -> Json | None:
         if tag_id and tag_id in map(str, fan.tagid_list):
             return {"button": menu["button"]}
     return account.menu
-
-
-def _show_everywhere(call: Call) -> None:
-    for fan in call.account.fans.values():
-        call.world.hub.changed(fan.person_id)
 
 
 def _checked(buttons: object) -> list[Json]:
