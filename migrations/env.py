@@ -5,10 +5,10 @@ from typing import Any, Literal
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from flask import current_app
-from sqlalchemy import Enum, inspect
+from sqlalchemy import Enum, event, inspect
 
 import domain.models  # noqa: F401 -- fills the metadata
-from core.db import Instant, db
+from core.db import Instant, db, let_go, make_engine
 from core.security import key_ring
 
 
@@ -37,16 +37,29 @@ def migrate(**target: Any) -> None:
         context.run_migrations()
 
 
-if context.is_offline_mode():
-    migrate(url=db.engine.url, literal_binds=True)
-else:
-    with db.engine.connect() as connection:
+def wait_as_long_as_it_takes(
+    _dialect: object, _record: object, _arguments: object, options: dict[str, Any]
+) -> None:
+    """Changing a large table takes longer than any other answer may."""
+    options.pop("read_timeout", None)
+
+
+def migrate_online() -> None:
+    engine = make_engine(db.engine.url.render_as_string(hide_password=False))
+    event.listen(engine, "do_connect", wait_as_long_as_it_takes)
+    with engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             # Before any transaction begins: SQLite rebuilds a table by dropping the old one.
             connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")
         migrate(connection=connection)
-        # The switch belongs to the connection, which must not go back to the pool with it.
-        connection.invalidate()
-    # A new database can seal at once.
-    if inspect(db.engine).has_table("data_keys"):
+        has_keys = inspect(connection).has_table("data_keys")
+    engine.dispose()
+    if has_keys:  # a new database can seal at once
         key_ring().ensure_keys()
+        let_go()
+
+
+if context.is_offline_mode():
+    migrate(url=db.engine.url, literal_binds=True)
+else:
+    migrate_online()
