@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from core.clock import utc_now
 from core.db import transaction
+from core.money import Fen
 from core.security import blind_index, seal
 from domain.directory.access import ROLE_PERMISSIONS, Actor, ActorKind, Role
 from domain.directory.accounts import CallbackMode, ChannelAccountCredentials, ChannelKind
@@ -27,6 +28,19 @@ from domain.directory.models import (
     User,
     UserRole,
 )
+from domain.payroll import slips
+from domain.payroll.models import (
+    QUESTION,
+    SLIP,
+    Author,
+    BatchStatus,
+    PayrollBatch,
+    Payslip,
+    PayslipQuestion,
+    QuestionMessage,
+    QuestionStatus,
+)
+from domain.payroll.sheets.report import AcceptedRow, Item
 from domain.pushes.models import MessageKind, Push, PushStatus
 
 ENTERPRISE = "/hq/bj/ent-1/"
@@ -245,3 +259,103 @@ def make_push(
         )
         session.add(push)
     return push
+
+
+# A small slip: earnings, deductions and their totals, one line of zero, one without an amount.
+ITEMS = (
+    Item("基本工资", "", "earning", "6000", 600000),
+    Item("绩效工资", "", "earning", "1800", 180000),
+    Item("高温补贴", "", "earning", "0", 0),
+    Item("应发合计", "", "total", "7800", 780000),
+    Item("养老保险", "", "deduction", "624", 62400),
+    Item("个人所得税", "", "deduction", "55.5", 5550),
+    Item("出勤", "", "info", "22天", None),
+)
+
+
+def make_batch(
+    org_path: str = ENTERPRISE,
+    *,
+    period: str = "2026-03",
+    status: BatchStatus = BatchStatus.PUBLISHED,
+    payslips: int = 0,
+    **fields: Any,
+) -> PayrollBatch:
+    """A payroll in any state, with ``payslips`` slips of new employees."""
+    make_org(org_path)
+    with transaction() as session:
+        batch = PayrollBatch(
+            org_path=org_path,
+            period=period,
+            status=status,
+            file_name="工资表.xlsx",
+            file_key=f"payroll/{next(_numbers)}",
+            created_at=utc_now(),
+            created_by=0,
+            published_at=utc_now() if status is BatchStatus.PUBLISHED else None,
+            **fields,
+        )
+        session.add(batch)
+    for _ in range(payslips):
+        make_payslip(make_employee(org_path), batch)
+    return batch
+
+
+def make_payslip(
+    employee: Employee,
+    batch: PayrollBatch | None = None,
+    *,
+    period: str = "2026-03",
+    net_fen: int = 712050,
+    items: tuple[Item, ...] = ITEMS,
+    read_at: datetime | None = None,
+    confirmed_at: datetime | None = None,
+) -> Payslip:
+    """A slip in ``batch``, published when that is (without one: in a published one of its own)."""
+    batch = batch or make_batch(employee.org_path, period=period)
+    row = AcceptedRow("工资表", 4, employee.emp_id, Fen(net_fen), items, ("phone", "name"))
+    with transaction() as session:
+        payslip = Payslip(
+            org_path=employee.org_path,
+            batch_id=batch.id,
+            employee_id=employee.id,
+            content_sealed=seal(SLIP, slips.pack(row)),
+            published_at=batch.published_at,
+            read_at=read_at,
+            confirmed_at=confirmed_at,
+        )
+        session.add(payslip)
+    return payslip
+
+
+def make_question(
+    payslip: Payslip, text: str = "这一项怎么算的？", *, item: int | None = None, answer: str = ""
+) -> PayslipQuestion:
+    """A question of the slip's employee, answered when ``answer`` is given."""
+    with transaction() as session:
+        question = PayslipQuestion(
+            org_path=payslip.org_path,
+            payslip_id=payslip.id,
+            employee_id=payslip.employee_id,
+            item=item,
+            status=QuestionStatus.ANSWERED if answer else QuestionStatus.OPEN,
+            created_at=utc_now(),
+            answered_at=utc_now() if answer else None,
+        )
+        session.add(question)
+        session.flush()
+        said = (
+            ((Author.EMPLOYEE, text), (Author.HR, answer)) if answer else ((Author.EMPLOYEE, text),)
+        )
+        session.add_all(
+            QuestionMessage(
+                org_path=payslip.org_path,
+                question_id=question.id,
+                author=author,
+                author_id=0,
+                body_sealed=seal(QUESTION, body),
+                created_at=utc_now(),
+            )
+            for author, body in said
+        )
+    return question
