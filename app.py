@@ -17,6 +17,7 @@ from core.metrics import measure_requests
 from core.security import init_security
 from core.settings import Settings, get_settings
 from core.web import door, init_web, json_refusal, page_refusal, public_guard
+from workers.commands import register_commands, register_lone_commands
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -30,6 +31,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_web(app, settings)
     measure_requests(app)
     open_doors(app)
+    register_commands(app)
     return app
 
 
@@ -43,8 +45,19 @@ def open_doors(app: Flask) -> None:
     door(app, "employee", "/me", employee_guard, page_refusal, payslips.bp, account.bp)
 
 
-cli = FlaskGroup(name="xinqiao", create_app=create_app, add_version_option=False)
+cli = FlaskGroup(
+    name="xinqiao",
+    create_app=create_app,
+    add_default_commands=False,  # `xinqiao run` is ours
+    add_version_option=False,
+    load_dotenv=False,  # core/settings.py reads .env
+)
+register_lone_commands(cli)
 
 
 def main() -> None:
     cli()
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from redis.exceptions import RedisError
 from rq import Queue, Retry
+from rq.exceptions import DuplicateJobError
 from rq.serializers import JSONSerializer
 
 from core.db import after_commit
@@ -59,16 +60,20 @@ def enqueue_many_after_commit(queue: QueueName, job: Job, ids: Sequence[int]) ->
     after_commit(lambda: _enqueue(queue, job, [(one,) for one in ids]))
 
 
-def enqueue_once(queue: QueueName, job: Job, *, job_id: str) -> None:
+def enqueue_once(queue: QueueName, job: Job, *, job_id: str) -> bool:
     """Enqueue under a fixed id: the same slot of the timetable twice is one job."""
-    get_queue(queue).enqueue_call(
-        job.value,
-        timeout=TIMEOUT_SECONDS[job],
-        result_ttl=RESULT_TTL_SECONDS,
-        failure_ttl=FAILURE_TTL_SECONDS,
-        job_id=job_id,
-        unique=True,
-    )
+    try:
+        get_queue(queue).enqueue_call(
+            job.value,
+            timeout=TIMEOUT_SECONDS[job],
+            result_ttl=RESULT_TTL_SECONDS,
+            failure_ttl=FAILURE_TTL_SECONDS,
+            job_id=job_id,
+            unique=True,
+        )
+    except DuplicateJobError:
+        return False
+    return True
 
 
 def _enqueue(queue: QueueName, job: Job, arguments: Sequence[tuple[int | str, ...]]) -> None:

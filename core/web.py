@@ -64,7 +64,7 @@ def public_guard() -> None:
 
 
 def page_refusal(error: DomainError) -> ResponseReturnValue:
-    return _refusal_page(error.sentence, error.status, getattr(error, "next_step", None))
+    return _refusal_page(error.sentence, error.status)
 
 
 def json_refusal(error: DomainError) -> ResponseReturnValue:
@@ -72,17 +72,27 @@ def json_refusal(error: DomainError) -> ResponseReturnValue:
     return jsonify(body), error.status
 
 
-def _refusal_page(sentence: str, status: int, next_step: object = None) -> ResponseReturnValue:
+def _refusal_page(sentence: str, status: int) -> ResponseReturnValue:
+    """A page that says what is wrong and leads back to where this door begins."""
+    scope = _scope_of(request.path)
     page = render_template(
         "errors/page.html",
-        sentence=sentence,
-        status=int(status),
-        next_step=next_step,
+        title=_TITLES.get(int(status), "这一步没有完成"),
+        message=sentence,
+        next_label="返回首页" if scope else None,
+        next_url=f"{scope.path}/" if scope else None,
         request_id=_request_id(),
     )
     return page, int(status)
 
 
+_TITLES = {
+    403: "不能办理",
+    404: "没有找到",
+    429: "请稍后再试",
+    500: "系统出了点问题",
+    503: "暂时不可用",
+}
 _HTTP_SENTENCES = {
     404: "没有找到这个页面，链接可能不完整",
     405: "这个页面不能这样打开",
@@ -261,7 +271,6 @@ def init_web(app: Flask, settings: Settings) -> None:
         SESSION_COOKIE_SECURE=settings.is_https,
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=settings.is_https,
-        WTF_CSRF_HEADERS=["X-CSRF-Token"],
     )
     app.session_interface = RedisSessions()
     csrf.init_app(app)

@@ -14,6 +14,7 @@ from core.paging import PAGE_SIZE, Page, page_of
 from core.security import unseal
 from domain.directory import policy
 from domain.directory.access import ROLE_PERMISSIONS, Actor, ActorKind, Permission
+from domain.directory.errors import OrgUnknown
 from domain.directory.models import (
     PERSONAL,
     Employee,
@@ -76,6 +77,27 @@ def find_org(path: str) -> OrgRow | None:
         .one_or_none()
     )
     return None if row is None else OrgRow(*row)
+
+
+def root_org() -> OrgRow:
+    """The top of the tree. Raises OrgUnknown while there is none."""
+    row = (
+        reading()
+        .execute(select(Org.org_path, Org.kind, Org.name).order_by(func.length(Org.org_path)))
+        .first()
+    )
+    if row is None:
+        raise OrgUnknown(path="/")
+    return OrgRow(*row)
+
+
+def line_of_orgs(path: str) -> list[OrgRow]:
+    """An organisation and all it hangs under, from the top down."""
+    parts = path.strip("/").split("/")
+    paths = [f"/{'/'.join(parts[:depth])}/" for depth in range(1, len(parts) + 1)]
+    query = select(Org.org_path, Org.kind, Org.name).where(Org.org_path.in_(paths))
+    rows = [OrgRow(*row) for row in reading().execute(query)]
+    return sorted(rows, key=lambda row: len(row.org_path))
 
 
 def name_of_org(session: Session, path: str) -> str:
@@ -187,6 +209,11 @@ def list_bound_employees(actor: Actor) -> list[BoundEmployee]:
 
 def names_of_employees(ids: Sequence[int]) -> dict[int, str]:
     query = select(Employee.id, Employee.name).where(Employee.id.in_(ids))
+    return {row.id: row.name for row in reading().execute(query)}
+
+
+def names_of_users(ids: Sequence[int]) -> dict[int, str]:
+    query = select(User.id, User.name).where(User.id.in_(ids))
     return {row.id: row.name for row in reading().execute(query)}
 
 

@@ -27,6 +27,7 @@ from domain.directory.errors import (
     OrgPathTaken,
     OrgUnknown,
     RosterEmpty,
+    UserUnknown,
 )
 from domain.directory.models import (
     ID_NO,
@@ -143,6 +144,16 @@ def accept_invitation(identity_id: int, code: str) -> User:
         user.identity_id, user.invitation_hash = identity_id, None
         audit.record(session, Actor.system(), "directory.user.joined", user)
     return user
+
+
+def note_user_sign_in(user_id: int) -> None:
+    """Write down that a user came to the desk; refuses one who may no longer."""
+    with transaction() as session:
+        user = session.get(User, user_id)
+        if user is None or not user.is_enabled:
+            raise UserUnknown
+        actor = Actor(ActorKind.USER, user.id, user.org_path)
+        audit.record(session, actor, "directory.user.signed_in", user)
 
 
 def _hash(code: str) -> str:

@@ -1,0 +1,31 @@
+"""``xinqiao bench NAME``: the benchmarks, each beside its reference."""
+
+import importlib
+import json
+import os
+import platform
+from typing import Any
+
+import click
+
+NAMES = {"import": "bench.import_sheet", "pages": "bench.pages"}
+
+
+@click.command()
+@click.argument("name", type=click.Choice(sorted(NAMES)))
+@click.option("--json", "as_json", is_flag=True)
+@click.option("--quick", is_flag=True, help="Less data; ends within 45 seconds.")
+def bench(name: str, as_json: bool, quick: bool) -> None:
+    """Measure, and say against what."""
+    figures: list[dict[str, Any]] = importlib.import_module(NAMES[name]).run(quick=quick)
+    if as_json:
+        result = {"name": name, "machine": _machine(), "figures": figures}
+        click.echo(json.dumps(result, ensure_ascii=False))
+        return
+    for figure in figures:
+        click.echo("  ".join(f"{key}={value}" for key, value in figure.items()))
+
+
+def _machine() -> str:
+    system = f"{platform.system()} {platform.machine()}"
+    return f"{system}, {os.cpu_count()} cores, Python {platform.python_version()}"

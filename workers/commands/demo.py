@@ -1,0 +1,149 @@
+"""``xinqiao demo``: the whole platform on one machine, with nothing to install."""
+
+import base64
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import requests
+from redis.exceptions import RedisError
+from rq import Worker
+
+from core.queues import QueueName
+from core.redis import forget_connections, queue_redis, redis
+from core.settings import get_settings
+from workers.commands.run import this_program
+from workers.embedded_redis import server_command
+from workers.processes import Child, ChildKeepsDying, Supervisor
+
+START_SECONDS = 60
+
+
+@click.command()
+@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), default="data")
+@click.option("--port", default=8000, show_default=True)
+@click.option("--sandbox-port", default=8100, show_default=True)
+@click.option("--empty", is_flag=True, help="Without the demo bank.")
+def demo(data_dir: Path, port: int, sandbox_port: int, empty: bool) -> None:
+    """Start everything and print one line `ready …` when all answer."""
+    data_dir = data_dir.resolve()
+    for wanted, option in ((port, "--port"), (sandbox_port, "--sandbox-port")):
+        _refuse_taken(wanted, option)
+    (data_dir / "logs").mkdir(parents=True, exist_ok=True, mode=0o700)
+    _set_environment(data_dir, port, sandbox_port)
+    supervisor = Supervisor()
+    supervisor.catch_signals()
+    try:
+        _start(supervisor, data_dir, port, sandbox_port, empty=empty)
+        supervisor.watch()
+    except ChildKeepsDying as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        supervisor.stop_all()
+
+
+def _refuse_taken(port: int, option: str) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise click.ClickException(
+                f"端口 {port} 已被占用：请先停掉占用它的程序，或用 {option} 换一个端口"
+            ) from error
+
+
+def _set_environment(data_dir: Path, port: int, sandbox_port: int) -> None:
+    """The children, and this process, read these settings and no others."""
+    sandbox = f"http://127.0.0.1:{sandbox_port}"
+    os.environ.update(
+        {
+            "XINQIAO_DATA_DIR": str(data_dir),
+            "XINQIAO_DATABASE_URL": "",
+            "XINQIAO_REDIS_URL": "",
+            "XINQIAO_HOST": "127.0.0.1",
+            "XINQIAO_PORT": str(port),
+            "XINQIAO_PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "XINQIAO_MASTER_KEY": _master_key(data_dir),
+            "XINQIAO_WECHAT_API_URL": f"{sandbox}/wechat",
+            "XINQIAO_WECOM_API_URL": f"{sandbox}/wecom",
+            "XINQIAO_OPEN_URL": f"{sandbox}/wechat",
+        }
+    )
+    get_settings.cache_clear()
+    forget_connections()
+
+
+def _master_key(data_dir: Path) -> str:
+    """One key for the life of the data folder; production keeps its own outside."""
+    path = data_dir / "master.key"
+    if not path.exists():
+        key = base64.b64encode(secrets.token_bytes(32)).decode()
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(key)
+    return path.read_text().strip()
+
+
+def _start(
+    supervisor: Supervisor, data_dir: Path, port: int, sandbox_port: int, *, empty: bool
+) -> None:
+    logs = data_dir / "logs"
+    sandbox_url = f"http://127.0.0.1:{sandbox_port}"
+    socket_path = get_settings().redis_socket
+    redis_command = server_command(socket_path, data_dir / "redis")
+    supervisor.start(Child("redis", redis_command, log=logs / "redis.log"))
+    sandbox_command = [sys.executable, "-m", "sandbox", "--port", str(sandbox_port)]
+    sandbox_command += ["--data-dir", str(data_dir / "sandbox")]
+    supervisor.start(Child("sandbox", sandbox_command, log=logs / "sandbox.log"))
+    _await(supervisor, "redis", _redis_answers)
+    _await(supervisor, "sandbox", lambda: _answers(f"{sandbox_url}/_sandbox/stats"))
+    if supervisor.stop_requested.is_set():
+        return
+    prepare = [*this_program(), "prepare-demo", "--sandbox-url", sandbox_url]
+    _prepare([*prepare, *(["--empty"] if empty else [])], logs / "prepare.log")
+    for name in ("run", "worker", "timetable"):
+        supervisor.start(Child(name, [*this_program(), name], log=logs / f"{name}.log"))
+    _await(supervisor, "web", lambda: _answers(f"http://127.0.0.1:{port}/readyz"))
+    _await(supervisor, "worker", _workers_are_there)
+    if not supervisor.stop_requested.is_set():
+        click.echo(f"ready web=http://127.0.0.1:{port} sandbox={sandbox_url}")
+        sys.stdout.flush()
+
+
+def _await(supervisor: Supervisor, name: str, ready: Callable[[], bool]) -> None:
+    if not supervisor.wait_until(ready, START_SECONDS) and not supervisor.stop_requested.is_set():
+        raise click.ClickException(f"{name} 在 {START_SECONDS} 秒内没有启动，请看数据目录下的 logs")
+
+
+def _prepare(command: list[str], log: Path) -> None:
+    """Tables, keys and the demo bank, in a process of its own that leaves nothing open."""
+    with log.open("ab") as output:
+        done = subprocess.run(command, stdout=output, stderr=output, check=False)  # noqa: S603 -- ours
+    if done.returncode != 0:
+        raise click.ClickException(f"准备数据没有成功，请看 {log}")
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=2).ok
+    except requests.RequestException:
+        return False
+
+
+def _redis_answers() -> bool:
+    try:
+        return bool(redis().ping())
+    except RedisError:
+        return False
+
+
+def _workers_are_there() -> bool:
+    working = {
+        name for worker in Worker.all(connection=queue_redis()) for name in worker.queue_names()
+    }
+    return working >= {queue.value for queue in QueueName}

@@ -1,0 +1,101 @@
+"""``xinqiao run``, ``worker``, ``timetable``: the processes of production, one by one."""
+
+import os
+import shutil
+import signal
+import sys
+import threading
+
+import click
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+
+from core.queues import QueueName
+from core.settings import Settings, get_settings
+from workers import timetable as timetable_loop
+from workers.processes import Child, ChildKeepsDying, Supervisor
+from workers.worker import work
+
+QUEUES = [queue.value for queue in QueueName]
+
+
+@click.command()
+@click.option("--server", type=click.Choice(["granian", "gunicorn"]), default="granian")
+def run(server: str) -> None:
+    """Serve the web application."""
+    settings = get_settings()
+    command = (_granian if server == "granian" else _gunicorn)(settings)
+    # The server replaces this process: signals reach it directly, and the metrics library sees
+    # the folder in which the web processes count together before it is imported.
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": _empty_metrics_dir(settings)}
+    os.execve(command[0], command, environment)  # noqa: S606 -- our own command, no shell
+
+
+def _granian(settings: Settings) -> list[str]:
+    return [
+        *(sys.executable, "-m", "granian", "app:create_app", "--factory"),
+        *("--interface", "wsgi"),
+        *("--host", settings.host, "--port", str(settings.port)),
+        *("--workers", str(settings.web_processes)),
+        *("--blocking-threads", str(settings.web_threads)),
+        *("--backpressure", str(settings.web_threads * 8)),
+        *("--workers-kill-timeout", "10"),
+        *("--respawn-failed-workers", "--no-access-log"),
+    ]
+
+
+def _gunicorn(settings: Settings) -> list[str]:
+    return [
+        *(sys.executable, "-m", "gunicorn", "app:create_app()"),
+        *("--worker-class", "gthread"),
+        *("--bind", f"{settings.host}:{settings.port}"),
+        *("--workers", str(settings.web_processes)),
+        *("--threads", str(settings.web_threads)),
+        *("--graceful-timeout", "10"),
+    ]
+
+
+def _empty_metrics_dir(settings: Settings) -> str:
+    """The counts of the last start are not this one's."""
+    folder = settings.data_dir.resolve() / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return str(folder)
+
+
+@click.command()
+@click.argument("queues", nargs=-1, type=click.Choice(QUEUES))
+@click.option("--burst", is_flag=True, help="End when the queue is empty.")
+@with_appcontext
+def worker(queues: tuple[str, ...], burst: bool) -> None:
+    """Work on one queue; without a name, keep one process for each queue."""
+    if len(queues) == 1:
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy's own method
+        work(app, QueueName(queues[0]), burst=burst)
+        return
+    supervisor = Supervisor()
+    supervisor.catch_signals()
+    try:
+        for queue in queues or QUEUES:
+            command = [*this_program(), "worker", queue, *(["--burst"] if burst else [])]
+            supervisor.start(Child(f"worker {queue}", command))
+        supervisor.watch()
+    except ChildKeepsDying as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        supervisor.stop_all()
+
+
+@click.command()
+@with_appcontext
+def timetable() -> None:
+    """Enqueue what runs by the clock."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    timetable_loop.run(stop)
+
+
+def this_program() -> list[str]:
+    """The command line that starts ``xinqiao`` again, whatever the PATH says."""
+    return [sys.executable, "-m", "app"]

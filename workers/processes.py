@@ -1,0 +1,113 @@
+"""Child processes that live and die with their parent."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+STOP_SECONDS = 15
+RESTART_AFTER_SECONDS = 1.0
+# A child that dies this often within a minute will not be helped by another start.
+MOST_RESTARTS_A_MINUTE = 5
+
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent() -> None:
+    """Linux: when the parent is killed outright, its children get TERM instead of living on."""
+    try:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    except (OSError, AttributeError):  # not Linux: Ctrl-C and TERM still work
+        return
+
+
+class ChildKeepsDying(Exception):
+    """``name`` was restarted and restarted; the log says why."""
+
+    def __init__(self, name: str, log: Path | None) -> None:
+        super().__init__(f"{name} keeps stopping" + (f", see {log}" if log else ""))
+
+
+@dataclass
+class Child:
+    name: str
+    command: Sequence[str]
+    env: Mapping[str, str] | None = None
+    log: Path | None = None
+    process: "subprocess.Popen[bytes] | None" = None
+    deaths: list[float] = field(default_factory=list)
+
+
+class Supervisor:
+    """Starts children in order, restarts those that die, stops all in reverse order."""
+
+    def __init__(self) -> None:
+        self._children: list[Child] = []
+        self.stop_requested = threading.Event()
+
+    def catch_signals(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: self.stop_requested.set())
+
+    def start(self, child: Child) -> None:
+        output = subprocess.DEVNULL if child.log is None else child.log.open("ab")
+        try:
+            child.process = subprocess.Popen(  # noqa: S603 -- our own commands, no shell
+                child.command,
+                env=None if child.env is None else {**os.environ, **child.env},
+                stdin=subprocess.DEVNULL,
+                stdout=None if child.log is None else output,
+                stderr=None if child.log is None else output,
+                # Ctrl-C reaches the parent only, which then stops its children in order.
+                start_new_session=True,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 -- one call, before any thread
+            )
+        finally:
+            if not isinstance(output, int):
+                output.close()
+        if child not in self._children:
+            self._children.append(child)
+
+    def wait_until(self, ready: Callable[[], bool], seconds: float) -> bool:
+        """Whether ``ready`` became true in time; stops waiting when asked to stop."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and not self.stop_requested.is_set():
+            self.restart_dead()
+            if ready():
+                return True
+            self.stop_requested.wait(0.1)
+        return False
+
+    def watch(self) -> None:
+        """Until asked to stop. Raises ChildKeepsDying."""
+        while not self.stop_requested.wait(0.5):
+            self.restart_dead()
+
+    def restart_dead(self) -> None:
+        now = time.monotonic()
+        for child in self._children:
+            if child.process is None or child.process.poll() is None:
+                continue
+            child.deaths = [death for death in child.deaths if now - death < 60] + [now]
+            if len(child.deaths) > MOST_RESTARTS_A_MINUTE:
+                raise ChildKeepsDying(child.name, child.log)
+            if not self.stop_requested.wait(RESTART_AFTER_SECONDS):
+                self.start(child)
+
+    def stop_all(self) -> None:
+        """TERM in reverse order of start, each given time to finish; KILL only for the deaf."""
+        for child in reversed(self._children):
+            process = child.process
+            if process is None or process.poll() is not None:
+                continue
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()

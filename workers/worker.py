@@ -1,0 +1,68 @@
+"""RQ workers of the house: one queue each, an application context around every job."""
+
+from typing import Any
+
+from flask import Flask
+from rq import SimpleWorker, Worker
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.worker.base import BaseWorker
+
+from core.db import dispose_after_fork
+from core.queues import QueueName, get_queue
+from core.redis import forget_connections, queue_redis
+
+# A worker that was killed is noticed within about 75 seconds (dependencies: RQ).
+WORKER_TTL_SECONDS = 30
+JOB_MONITORING_SECONDS = 5
+MAINTENANCE_SECONDS = 10
+
+
+class InProcessWorker(SimpleWorker):
+    """For short jobs that wait for others: no fork, so one process keeps its connections."""
+
+    app: Flask
+
+    def perform_job(self, job: Job, *args: Any, **kwargs: Any) -> bool:
+        with self.app.app_context():
+            return bool(super().perform_job(job, *args, **kwargs))
+
+
+class ForkingWorker(Worker):
+    """For jobs that read what strangers upload: whatever a file does, it does to a child."""
+
+    app: Flask
+
+    def main_work_horse(self, *args: Any, **kwargs: Any) -> None:
+        with self.app.app_context():
+            dispose_after_fork()
+        forget_connections()
+        super().main_work_horse(*args, **kwargs)
+
+    def perform_job(self, job: Job, *args: Any, **kwargs: Any) -> bool:
+        with self.app.app_context():
+            return bool(super().perform_job(job, *args, **kwargs))
+
+
+WORKER_CLASSES: dict[QueueName, type[BaseWorker]] = {
+    QueueName.INBOX: InProcessWorker,
+    QueueName.PUSH: InProcessWorker,
+    QueueName.PAYROLL: ForkingWorker,
+}
+
+
+def work(app: Flask, queue: QueueName, *, burst: bool = False) -> None:
+    """Work on one queue until TERM (the job in hand is finished first) or, in a burst, until the
+    queue is empty."""
+    worker_class: Any = WORKER_CLASSES[queue]
+    worker = worker_class(
+        [get_queue(queue)],
+        connection=queue_redis(),
+        serializer=JSONSerializer,
+        default_worker_ttl=WORKER_TTL_SECONDS,
+        job_monitoring_interval=JOB_MONITORING_SECONDS,
+        maintenance_interval=MAINTENANCE_SECONDS,
+        log_job_description=False,
+    )
+    worker.app = app
+    worker.work(burst=burst, logging_level="WARNING")
