@@ -28,8 +28,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_db(app, settings.database)
     Migrate(app, db, directory=Path(__file__).with_name("migrations"))
     init_security(settings)
+    measure_requests(app)  # first, so that what the CSRF check refuses is measured too
     init_web(app, settings)
-    measure_requests(app)
     open_doors(app)
     register_commands(app)
     return app
