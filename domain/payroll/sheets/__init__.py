@@ -22,8 +22,8 @@ accepted only when its witnesses agree, and held otherwise.
 * People who left count as namesakes, and rows for them are held. One person on two rows: both held.
 * A number that more than three people "have" in the roster is a placeholder and ignored.
 
-**How much?** (amounts.py, arithmetic.py) An amount is read exactly or not at all; nothing is rounded
-but the noise of binary sums. A row must keep the sums that its sheet keeps.
+**How much?** (amounts.py, arithmetic.py) An amount is read exactly or not at all; nothing is
+rounded but the noise of binary sums. A row must keep the sums that its sheet keeps.
 """
 
 from .check import check_sheet, recheck

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import python_calamine as calamine
 
 from .amounts import UNCACHED
-from .grid import Grid, cell_text
+from .grid import Grid, texts_of
 from .report import Reason
 from .unreadable import Unreadable, refuse_oversize
 
@@ -104,7 +104,8 @@ def read_ole(content: bytes) -> list[Grid]:
     if "Workbook" not in ole.streams:
         raise Unreadable(
             Reason.NOT_PAYROLL,
-            "这不是 Excel 工资表（可能是 Word 文档、演示文稿或很旧的 Excel）。请另存为 .xlsx 后再上传",
+            "这不是 Excel 工资表（可能是 Word 文档、演示文稿或很旧的 Excel）。"
+            "请另存为 .xlsx 后再上传",
         )
     try:
         marks = _walk(ole.read("Workbook"))
@@ -173,7 +174,7 @@ def _grid(book: calamine.CalamineWorkbook, meta: calamine.SheetMetadata, marks: 
         return Grid(meta.name, [], visible=False)
     sheet = book.get_sheet_by_name(meta.name)
     refuse_oversize(meta.name, sheet.total_height, sheet.total_width)
-    rows = [[cell_text(cell) for cell in row] for row in sheet.to_python(skip_empty_area=False)]
+    rows = texts_of(sheet)
     for (row, column), error in marks.errors.items():
         if row < len(rows) and column < len(rows[row]):
             rows[row][column] = error

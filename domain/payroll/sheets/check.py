@@ -1,6 +1,8 @@
 """From a file and a roster to accepted and held rows."""
 
-from collections.abc import Callable, Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from core.money import yuan_grouped
@@ -97,10 +99,23 @@ def check_sheet(
 ) -> SheetReport:
     """Read a payroll sheet against a roster. Bad input becomes ``refused``, never an exception."""
     try:
-        grids = read_grids(content, filename)
-        return _check_grids(grids, filename, roster, period, on_progress or _silent)
+        with _without_collector():
+            grids = read_grids(content, filename)
+            return _check_grids(grids, filename, roster, period, on_progress or _silent)
     except Unreadable as error:
         return SheetReport(refused=Refusal(str(error.reason), error.sentence))
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """A sheet is many small values without a cycle: collecting would only walk them again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _silent(_done: int, _total: int) -> None:

@@ -41,7 +41,8 @@ def read_grids(content: bytes, filename: str) -> list[Grid]:
     if len(content) > MAX_BYTES:
         raise Unreadable(
             Reason.CORRUPT_FILE,
-            f"文件有 {len(content) >> 20} MB，超过 {MAX_BYTES >> 20} MB。请只保留工资表，另存后上传",
+            f"文件有 {len(content) >> 20} MB，超过 {MAX_BYTES >> 20} MB。"
+            "请只保留工资表，另存后上传",
         )
     for magic, kind in _OTHER_KINDS:
         if content.startswith(magic):

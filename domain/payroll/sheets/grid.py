@@ -1,10 +1,13 @@
 """A sheet as texts: what every file kind is brought to before anything is understood."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from typing import Any
+
+import python_calamine as calamine
 
 Merge = tuple[int, int, int, int]  # first row, first column, last row, last column; from 0
-CellValue = int | float | str | bool | date | datetime | time | timedelta
 
 
 @dataclass(slots=True)
@@ -45,13 +48,23 @@ def number_text(value: float) -> str:
     return text
 
 
-def cell_text(value: CellValue) -> str:
-    if type(value) is str:
-        return value.strip()
-    if type(value) is float or type(value) is int:
-        return number_text(value)
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == time() else value.isoformat(" ")
-    return str(value)
+def _moment_text(value: datetime) -> str:
+    return value.date().isoformat() if value.time() == time() else value.isoformat(" ")
+
+
+_TEXT_OF: dict[type, Callable[[Any], str]] = {
+    str: str.strip,
+    float: number_text,
+    int: number_text,
+    bool: lambda value: "TRUE" if value else "FALSE",
+    datetime: _moment_text,
+    date: str,
+    time: str,
+    timedelta: str,
+}
+
+
+def texts_of(sheet: calamine.CalamineSheet) -> list[list[str]]:
+    """Every cell from A1 on as text."""
+    rows = sheet.to_python(skip_empty_area=False)
+    return [[_TEXT_OF[type(value)](value) for value in row] for row in rows]

@@ -1,8 +1,8 @@
 """Finding the header of a sheet and saying what each column is for.
 
-A header is a row with an identifier's word (姓名, 工号, …) together with the rows that belong to it:
-rows below that a merged 姓名 cell reaches into, group rows above. It only counts as a payroll header
-when some column is the net pay, or two columns are money.
+A header is a row with an identifier's word (姓名, 工号, …) together with the rows that belong to
+it: rows below that a merged 姓名 cell reaches into, group rows above. It only
+counts when some column is the net pay, or two columns are money.
 """
 
 from collections import Counter

@@ -41,7 +41,7 @@ _BLANKS = frozenset({"", "-", "--", "—", "——", "/", "无", "暂无", "未�
 
 
 def plain(text: str) -> str:
-    """Half-width, without blanks at the ends, the ``="…"`` wrapper and Excel's leading apostrophe."""
+    """Half-width, without blanks around, the ``="…"`` wrapper and Excel's leading apostrophe."""
     text = unicodedata.normalize("NFKC", text).strip().strip("\u200b\ufeff")
     wrapped = _QUOTED.match(text)
     if wrapped:
@@ -74,7 +74,7 @@ def _unscientific(text: str) -> tuple[str, bool]:
 
 
 def read_phone(text: str) -> Reading:
-    """``+86 138-0013-8000``, ``13800138000.0`` and their like. ``1.38E+10`` is not a number any more."""
+    """``+86 138-0013-8000``, ``13800138000.0`` and the like. ``1.38E+10`` has lost its digits."""
     cleaned = plain(text)
     if cleaned in _BLANKS:
         return ABSENT

@@ -32,13 +32,14 @@ LABELS = {
     "name": "姓名",
     "dept": "部门",
 }
+_LOST = "被 Excel 存成数字，丢了末几位，请改成文本重填"
 _DAMAGED = {
-    ("id_no", State.LOST): (Reason.ID_PRECISION_LOST, "证件号被 Excel 存成数字，后三位丢失，请改成文本重填"),
+    ("id_no", State.LOST): (Reason.ID_PRECISION_LOST, f"证件号{_LOST}"),
     ("id_no", State.INVALID): (Reason.ID_INVALID, "证件号不对（位数或校验码），请核对"),
     ("phone", State.INVALID): (Reason.PHONE_INVALID, "手机号不完整或不是手机号，请核对"),
-    ("bank_card", State.LOST): (Reason.CARD_PRECISION_LOST, "银行卡号被 Excel 存成数字，末几位丢失，请改成文本重填"),
+    ("bank_card", State.LOST): (Reason.CARD_PRECISION_LOST, f"银行卡号{_LOST}"),
     ("bank_card", State.INVALID): (Reason.CONFLICT, "银行卡号不对，请核对"),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,8 @@ def _differs(row: Identifiers, person: Person, kind: str) -> Match:
     label = LABELS[kind]
     return _held(
         Reason.CONFLICT,
-        f"{row.name or person.entry.name}的{label}和花名册不一致，请核对是不是同一个人，或先更新花名册",
+        f"{row.name or person.entry.name}的{label}和花名册不一致，"
+        "请核对是不是同一个人，或先更新花名册",
         (person,),
     )
 

@@ -11,7 +11,7 @@ ItemKind = Literal["earning", "deduction", "total", "info"]
 
 
 class Reason(StrEnum):
-    """Why a row is held, or a file refused. The codes are an interface: other programs read them."""
+    """Why a row is held or a file refused. The codes are an interface: programs read them."""
 
     NOT_FOUND = "NOT_FOUND"
     AMBIGUOUS = "AMBIGUOUS"

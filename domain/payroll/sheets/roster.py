@@ -80,7 +80,7 @@ class Roster:
         return self._by_name.get(name_key(name), [])
 
     def holding(self, kind: str, reading: Reading) -> list[Person]:
-        """The people whose identifier this is. A number without its leading zeros may be several."""
+        """Whose identifier this is. A staff number without its zeros may be several people's."""
         if reading.state in (State.ABSENT, State.LOST):
             return []
         exact = self._by_key.get((kind, reading.value), [])

@@ -21,10 +21,12 @@ def refuse_oversize(sheet: str, rows: int, columns: int) -> None:
     if rows > MAX_ROWS:
         raise Unreadable(
             Reason.NOT_PAYROLL,
-            f"工作表“{sheet}”有 {rows} 行，超过 {MAX_ROWS} 行。请删除数据下方多余的行，或分成几个文件上传",
+            f"工作表“{sheet}”有 {rows} 行，超过 {MAX_ROWS} 行。"
+            "请删除数据下方多余的行，或分成几个文件上传",
         )
     if columns > MAX_COLUMNS or rows * columns > MAX_CELLS:
         raise Unreadable(
             Reason.NOT_PAYROLL,
-            f"工作表“{sheet}”有 {columns} 列，超过 {MAX_COLUMNS} 列。请删除数据右侧多余的列后再上传",
+            f"工作表“{sheet}”有 {columns} 列，超过 {MAX_COLUMNS} 列。"
+            "请删除数据右侧多余的列后再上传",
         )

@@ -17,7 +17,7 @@ from functools import lru_cache
 import python_calamine as calamine
 
 from .amounts import UNCACHED
-from .grid import Grid, cell_text
+from .grid import Grid, texts_of
 from .report import Reason
 from .unreadable import MAX_ROWS, MAX_UNPACKED_BYTES, Unreadable, refuse_oversize
 
@@ -44,8 +44,10 @@ _HIDDEN_ROW = rb'@row\b(?=[^>]*\bhidden="(?:1|true)")[^>]*?\br="(\d+)"'
 _COL = rb"@col\b([^>]*)>"
 _FAR_CELL = rb'r="(?:[A-Z]{3}|[P-Z][A-Z])\d'  # from PA on, beyond MAX_COLUMNS
 _CELL = rb'@c\b[^>/]*?\br="([A-Z]{1,3})(\d+)"[^>/]*>'
-_FORMULA = rb'@c\b([^>/]*?\br="([A-Z]{1,3})(\d+)"[^>/]*)>\s*@f\b'
-_ERROR = rb'@c\b(?=[^>/]*\bt="e")[^>/]*?\br="([A-Z]{1,3})(\d+)"[^>/]*>(?:@f[^>]*>[^<]*</[\w:]*>)?@v>([^<]*)<'
+_CELL_HEAD = rb'@c\b([^>/]*?\br="([A-Z]{1,3})(\d+)"[^>/]*)>'
+_FORMULA = rb"@f\b"
+_ERROR_TYPE = rb't="e"'
+_VALUE = rb"@v>([^<]*)<"
 
 
 @dataclass(slots=True)
@@ -59,6 +61,15 @@ class _Part:
     def of(cls, xml: bytes) -> "_Part":
         match = _PREFIX.search(xml[:_CHUNK])
         return cls(xml, (match[1] or b"") if match else b"")
+
+    def cells_with(self, pattern: bytes) -> Iterator[tuple[int, int, re.Match[bytes]]]:
+        """Row, column and head of each cell that holds ``pattern``: found from the inside out,
+        because few cells do and looking at the head of every cell is what takes time."""
+        head, start = _pattern(self.prefix, _CELL_HEAD), b"<" + self.prefix + b"c "
+        for found in self.find(pattern):
+            cell = head.match(self.xml, self.xml.rfind(start, 0, found.start()))
+            if cell:
+                yield int(cell[3]) - 1, _column(cell[2]), cell
 
     def find(self, pattern: bytes, end: int | None = None) -> Iterator[re.Match[bytes]]:
         compiled = _pattern(self.prefix, pattern)
@@ -98,7 +109,8 @@ def _unpacked(archive: zipfile.ZipFile) -> dict[str, bytes]:
     ]
     too_large = Unreadable(
         Reason.CORRUPT_FILE,
-        f"文件解压后超过 {MAX_UNPACKED_BYTES >> 20} MB，不像正常的工资表，已停止读取。请只保留工资表另存后上传",
+        f"文件解压后超过 {MAX_UNPACKED_BYTES >> 20} MB，不像正常的工资表，已停止读取。"
+        "请只保留工资表，另存后上传",
     )
     if len(wanted) > _MAX_PARTS or sum(info.file_size for info in wanted) > MAX_UNPACKED_BYTES:
         raise too_large
@@ -200,13 +212,13 @@ def _marks(xml: bytes) -> _Marks:
         marks.columns = max((column for _, column in cells), default=-1) + 1
     marks.hidden_rows = {int(match[1]) - 1 for match in part.find(_HIDDEN_ROW)}
     marks.hidden_columns = set(_hidden_columns(part))
-    for match in part.find(_FORMULA):
-        place = (int(match[3]) - 1, _column(match[2]))
-        marks.formulas.add(place)
-        if b't="str"' in match[1]:
-            marks.text_formulas.add(place)
-    for match in part.find(_ERROR):
-        marks.errors[int(match[2]) - 1, _column(match[1])] = match[3].decode("utf-8", "replace")
+    for row, column, cell in part.cells_with(_FORMULA):
+        marks.formulas.add((row, column))
+        if b't="str"' in cell[1]:
+            marks.text_formulas.add((row, column))
+    for row, column, cell in part.cells_with(_ERROR_TYPE):
+        value = _pattern(part.prefix, _VALUE).search(xml, cell.end(), cell.end() + 10_000)
+        marks.errors[row, column] = value[1].decode() if value else "#VALUE!"
     return marks
 
 
@@ -224,7 +236,7 @@ def _grid(book: calamine.CalamineWorkbook, meta: calamine.SheetMetadata, marks: 
     if not visible:
         return Grid(meta.name, [], visible=False)
     sheet = book.get_sheet_by_name(meta.name)
-    rows = [[cell_text(cell) for cell in row] for row in sheet.to_python(skip_empty_area=False)]
+    rows = texts_of(sheet)
     grid = Grid(
         meta.name,
         rows,
