@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from channel.wechat.crypto import CryptoRefused, MessageCrypto, same, signature
-from channel.wechat.messages import BODY_LIMIT_BYTES, is_refused, read_fields, read_message
+from channel.wechat.messages import BODY_LIMIT_BYTES, read_fields, read_message
 from core.clock import utc_now
 from core.errors import DomainError, Forbidden, NotFound, Unavailable
 from core.log import logger
@@ -109,7 +109,7 @@ def _open(account: ChannelAccountCredentials, args: Mapping[str, str], sent: byt
     except UnicodeDecodeError:
         raise CallbackRefused from None
     fields = read_fields(body)
-    if fields is None or is_refused(body):
+    if fields is None:
         raise CallbackRefused
     encrypted = fields.get("Encrypt")
     if isinstance(encrypted, str):

@@ -61,6 +61,22 @@ def test_64_threads_on_a_cold_cache_make_one_call(redis, platform):
     assert platform.calls == 1
 
 
+def test_whoever_comes_to_the_lock_too_late_takes_what_is_there(redis, platform, monkeypatch):
+    late = TokenStore(redis)
+    read, reads = late._read, []
+
+    def read_and_be_overtaken(key):
+        reads.append(read(key))
+        if len(reads) == 1:
+            TokenStore(redis).get(ACCOUNT, ACCESS, platform)
+        return reads[-1]
+
+    monkeypatch.setattr(late, "_read", read_and_be_overtaken)
+
+    assert late.get(ACCOUNT, ACCESS, platform) == "token-1"
+    assert platform.calls == 1
+
+
 def test_accounts_and_kinds_do_not_share(store, platform):
     tokens = {
         store.get(7, TokenKind.ACCESS, platform),

@@ -1,3 +1,4 @@
+import dataclasses
 import logging
 import secrets
 from datetime import UTC, datetime
@@ -226,6 +227,17 @@ def test_a_changed_envelope_is_refused(safe, stored):
 
 def test_the_plain_signature_does_not_open_an_account_in_safe_mode(safe, stored):
     assert safe.send_plain(event()).status_code == 403
+    assert stored() == []
+
+
+def test_an_account_without_a_key_cannot_be_told_anything_encrypted(
+    client_with_csrf, stored, monkeypatch
+):
+    account = make_channel_account(name="keyless-oa", mode=CallbackMode.PLAIN)
+    keyless = dataclasses.replace(account, aes_keys=("",))
+    monkeypatch.setattr(callback_module, "channel_account_by_name", lambda _name: keyless)
+
+    assert Platform(client_with_csrf, account).send(event()).status_code == 403
     assert stored() == []
 
 

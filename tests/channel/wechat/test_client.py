@@ -160,6 +160,15 @@ def test_a_refused_secret_is_said_and_not_repeated(wechat, responses):
     assert len(responses.calls) == 1
 
 
+def test_an_errcode_written_as_text_is_understood(wechat, tokens):
+    refuse(tokens, "43004")
+
+    with pytest.raises(WeChatError) as refused:
+        wechat.send_template_message("oPerson", MESSAGE)
+
+    assert refused.value.errcode == 43004
+
+
 @pytest.mark.parametrize(
     "answer",
     [

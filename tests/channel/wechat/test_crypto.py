@@ -59,6 +59,14 @@ def test_what_we_encrypt_we_and_wechatpy_decrypt(text):
     crypto.verify(crypto.sign("1", "n", encrypted), "1", "n", encrypted)
 
 
+@given(
+    st.text(max_size=120) | st.binary(max_size=120).map(lambda raw: base64.b64encode(raw).decode())
+)
+def test_no_text_whatsoever_is_opened_or_raises_anything_else(text):
+    with pytest.raises(CryptoRefused):
+        crypto.decrypt(text)
+
+
 def test_wechatpy_opens_our_envelope():
     envelope = crypto.envelope("<xml>你好</xml>", "1", "n")
     claimed = envelope.split("<MsgSignature><![CDATA[")[1].split("]]>")[0]

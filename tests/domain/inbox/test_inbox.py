@@ -1,8 +1,10 @@
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from core.errors import Forbidden
 from core.queues import Job
@@ -80,6 +82,15 @@ def test_repeats_that_arrive_at_the_same_moment_become_one_row(committed, queue,
     assert sum(accepted.is_new for accepted in results) == 1
     assert len({accepted.event_id for accepted in results}) == 1
     assert queue.count == 1
+
+
+def test_a_callback_that_the_database_refuses_is_not_called_a_repeat(account, queue):
+    removed = dataclasses.replace(account, id=account.id + 1000)
+
+    with pytest.raises(IntegrityError):
+        accept(removed, callback())
+
+    assert queue.count == 0
 
 
 def test_words_of_the_platform_are_cut_to_what_the_table_holds(account):
