@@ -164,7 +164,12 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     # The driver's own transaction handling is off: BEGIN is ours to say (see _begin_sqlite).
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        "case_sensitive_like=ON",  # as in MySQL under utf8mb4_bin; org paths are compared so
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterator
 
 from flask import Blueprint, Flask, Response, g, request
 from prometheus_client import (
@@ -13,11 +14,29 @@ from prometheus_client import (
     generate_latest,
     multiprocess,
 )
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from redis.exceptions import RedisError
+
+from core.queues import QueueName, get_queue
 
 bp = Blueprint("metrics", __name__)
 
 REQUESTS = Counter("xinqiao_requests_total", "Requests answered", ["endpoint", "status"])
 SECONDS = Histogram("xinqiao_request_seconds", "Time to answer", ["endpoint"])
+
+
+class QueueLengths(Collector):
+    """Jobs waiting in each queue, asked of Redis when Prometheus asks us."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        gauge = GaugeMetricFamily("xinqiao_queue_jobs", "Jobs waiting", labels=["queue"])
+        try:
+            for queue in QueueName:
+                gauge.add_metric([queue.value], get_queue(queue).count)
+        except RedisError:
+            return
+        yield gauge
 
 
 @bp.get("/metrics")
@@ -26,7 +45,10 @@ def metrics() -> Response:
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    queues = CollectorRegistry()
+    queues.register(QueueLengths())
+    text = generate_latest(registry) + generate_latest(queues)
+    return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 
 def measure_requests(app: Flask) -> None:
