@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
-from sqlalchemy import ColumnElement, String
+from sqlalchemy import ColumnElement, String, false
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
 from core.errors import Forbidden
@@ -114,6 +114,8 @@ class OrgOwned:
 
     @classmethod
     def visible_to(cls, actor: Actor) -> ColumnElement[bool]:
+        if not actor.org_path:  # an employee: every path begins with an empty one
+            return false()
         return cls.org_path.startswith(actor.org_path, autoescape=True)
 
 

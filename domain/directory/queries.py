@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, exists, func, select
 from sqlalchemy.orm import Session
 
 from core.clock import business_date
@@ -132,9 +132,10 @@ def list_employees(
 ) -> Page[EmployeeRow]:
     """The roster by id; ``name`` narrows it to names that begin so."""
     actor.require(Permission.ROSTER_READ)
+    # Not a join: who is bound at two accounts is still one row.
+    is_bound = exists().where(EmployeeBinding.employee_id == Employee.id)
     query = (
-        select(Employee, EmployeeBinding.id)
-        .outerjoin(EmployeeBinding, EmployeeBinding.employee_id == Employee.id)
+        select(Employee, is_bound)
         .where(Employee.visible_to(actor), Employee.id > after)
         .order_by(Employee.id)
         .limit(size + 1)
@@ -143,8 +144,8 @@ def list_employees(
         query = query.where(Employee.name.startswith(name, autoescape=True))
     today = business_date()
     rows = [
-        employee_row(employee, is_bound=binding is not None, day=today)
-        for employee, binding in reading().execute(query)
+        employee_row(employee, is_bound=bool(bound), day=today)
+        for employee, bound in reading().execute(query)
     ]
     return page_of(rows, size, lambda row: row.id)
 

@@ -17,7 +17,7 @@ from core.errors import NotFound
 from core.security import blind_index, random_code, seal, unseal
 from domain.audit import service as audit
 from domain.directory import policy
-from domain.directory.access import Actor, ActorKind, Permission, Role
+from domain.directory.access import ROOT, Actor, ActorKind, Permission, Role
 from domain.directory.accounts import ChannelAccountCredentials
 from domain.directory.errors import (
     BindingLocked,
@@ -92,7 +92,7 @@ def add_org(actor: Actor, parent_path: str, slug: str, kind: OrgKind, name: str)
     if not policy.is_org_slug(slug):
         raise OrgUnknown(path=path)
     with transaction() as session:
-        if parent_path != "/":
+        if (parent_path, actor.org_path) != (ROOT, ROOT):
             get_org(session, actor, parent_path)
         org = Org(org_path=path, kind=kind, name=name, created_at=utc_now())
         if session.scalar(select(Org.id).where(Org.org_path == path)):
@@ -176,7 +176,9 @@ def import_roster(actor: Actor, rows: Sequence[RosterRow]) -> RosterImported:
         org = get_org(session, actor, actor.org_path)
         known = {
             employee.emp_id: employee
-            for employee in session.scalars(select(Employee).where(Employee.visible_to(actor)))
+            for employee in session.scalars(
+                select(Employee).where(Employee.org_path == actor.org_path)
+            )
         }
         for row in rows:
             counts[_import_row(session, actor, known, row)] += 1
