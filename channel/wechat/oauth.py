@@ -113,16 +113,21 @@ class WebSignIn:
             raise
         if authorized.is_snapshotuser:
             raise SnapshotUser
+        # It works here: opening several messages in a minute is no loop.
+        self._redis.delete(self._attempts_key(browser_id))
         return SignedInOpenid(self._account.id, authorized.openid, authorized.unionid, return_to)
 
     def _count_attempt(self, browser_id: str) -> None:
-        key = f"{PREFIX}oauth-attempts:{self._account.id}:{_digest(browser_id)}"
+        key = self._attempts_key(browser_id)
         with self._redis.pipeline() as together:
             together.set(key, 0, ex=ATTEMPTS_SECONDS, nx=True)
             together.incr(key)
             attempts = together.execute()[1]
         if attempts > MOST_ATTEMPTS:
             raise SignInLoop
+
+    def _attempts_key(self, browser_id: str) -> str:
+        return f"{PREFIX}oauth-attempts:{self._account.id}:{_digest(browser_id)}"
 
     def _take_state(self, state: str, browser_id: str) -> str:
         taken = cast(str | None, self._redis.getdel(_state_key(state)))
