@@ -164,7 +164,10 @@ def broken_sums(layout: SheetLayout, sides: Sides, amounts: Amounts) -> list[str
 
 
 class RunningTotals:
-    """Compares the sheet's subtotals and totals with the rows above them."""
+    """Compares the sheet's subtotals and totals with the rows above them.
+
+    A column in which some row's amount is unknown is not compared from there on.
+    """
 
     def __init__(self, layout: SheetLayout) -> None:
         self._columns = [c for c in layout.columns if c.is_money and not c.hidden]
@@ -176,9 +179,12 @@ class RunningTotals:
         self._pending.append(amounts)
 
     def _sums(self) -> dict[int, int]:
-        for column in self._all:
-            values = (amounts[column] for amounts in self._pending)
-            self._all[column] += sum(value for value in values if isinstance(value, int))
+        for column in list(self._all):
+            values = [value for amounts in self._pending if (value := amounts[column])]
+            if any(isinstance(value, Problem) for value in values):
+                del self._all[column]
+            else:
+                self._all[column] += sum(value for value in values if isinstance(value, int))
         self._pending.clear()
         return self._all
 
@@ -190,7 +196,7 @@ class RunningTotals:
         wrong = []
         for column in self._columns:
             written = amounts[column.index]
-            if not isinstance(written, int):
+            if not isinstance(written, int) or column.index not in sums:
                 continue
             everything = sums[column.index]
             part = everything - before.get(column.index, 0)

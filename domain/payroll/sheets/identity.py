@@ -4,7 +4,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
 
@@ -59,18 +59,16 @@ def dept_key(text: str) -> str:
     return re.sub(r"\s+", "", plain(text)).casefold()
 
 
-def _unscientific(text: str) -> tuple[str, bool]:
-    """Digits of ``1.99E+10``, and whether digits were lost on the way."""
+def _unscientific(text: str) -> tuple[str, str | None]:
+    """Digits of ``1.99E+10``; and when some were lost, the leading ones that are still known."""
     upper = text.upper()
     if not _SCIENTIFIC.fullmatch(upper):
-        return text, False
-    try:
-        value = Decimal(upper)
-    except InvalidOperation:  # pragma: no cover - the pattern admits numbers only
-        return text, False
-    digits = str(int(value))
-    written = len(upper.split("E")[0].replace(".", ""))
-    return digits, written < len(digits)
+        return text, None
+    digits = str(int(Decimal(upper)))
+    written = upper.split("E")[0].replace(".", "")
+    if len(written) >= len(digits):
+        return digits, None
+    return digits, written[:-1]  # the last one may have been rounded
 
 
 def read_phone(text: str) -> Reading:
@@ -82,7 +80,7 @@ def read_phone(text: str) -> Reading:
     number, lost = _unscientific(number)
     number = re.sub(r"[\s\-‐-―().·_]", "", number)
     number = re.sub(r"^(\+86|0086|86)(?=1\d{10}$)", "", number)
-    if lost or not _MOBILE.fullmatch(number):
+    if lost is not None or not _MOBILE.fullmatch(number):
         return Reading(State.INVALID, number, cleaned)
     return Reading(State.GOOD, number, cleaned)
 
@@ -112,8 +110,10 @@ def read_id(text: str) -> Reading:
     if re.fullmatch(r"\d{15}", number):
         first_17 = f"{number[:6]}19{number[6:]}"
         number = first_17 + id_checksum(first_17)
-    if lost or (re.fullmatch(r"\d{15}000", number) and not is_valid_id(number)):
-        return Reading(State.LOST, number[:_KEPT_DIGITS], cleaned)
+    if lost is None and re.fullmatch(r"\d{15}000", number) and not is_valid_id(number):
+        lost = number[:_KEPT_DIGITS]
+    if lost is not None:
+        return Reading(State.LOST, lost, cleaned)
     return Reading(State.GOOD if is_valid_id(number) else State.INVALID, number, cleaned)
 
 
@@ -123,8 +123,8 @@ def read_card(text: str) -> Reading:
         return ABSENT
     number, lost = _unscientific(_FLOAT.sub(r"\1", cleaned))
     number = re.sub(r"[\s\-]", "", number)
-    if lost:
-        return Reading(State.LOST, number[:_KEPT_DIGITS], cleaned)
+    if lost is not None:
+        return Reading(State.LOST, lost, cleaned)
     good = re.fullmatch(r"\d{8,32}", number) is not None
     return Reading(State.GOOD if good else State.INVALID, number, cleaned)
 

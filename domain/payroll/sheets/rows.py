@@ -53,7 +53,8 @@ def kind_of_row(row: list[str], places: Places, roster: Roster) -> str:
         return label
     if _has_key(row, places):
         return "data"
-    money = [row[column] for column in places.money if row[column]]
+    # Words in these columns may be a signature line running across; amounts have digits.
+    money = [row[column] for column in places.money if any(map(str.isdigit, row[column]))]
     if money:
         return "data" if name or any(text.strip("0.-") for text in money) else "blank"
     return _kind_of_words(row, filled, name)
