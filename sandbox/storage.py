@@ -40,10 +40,14 @@ class Folder:
     def messages(self) -> Iterator[Message]:
         if not self._journal.exists():
             return
-        with self._journal.open(encoding="utf-8") as lines:
+        whole = 0
+        with self._journal.open("rb") as lines:
             for line in lines:
-                if line.endswith("\n"):  # the last line is torn when the process was killed
-                    yield Message(**json.loads(line))
+                if not line.endswith(b"\n"):  # torn when the process was killed
+                    os.truncate(self._journal, whole)
+                    return
+                whole += len(line)
+                yield Message(**json.loads(line))
 
     def append(self, messages: Iterable[Message]) -> None:
         lines = [json.dumps(asdict(message), ensure_ascii=False) + "\n" for message in messages]

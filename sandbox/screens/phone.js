@@ -260,7 +260,7 @@ function templateCard(chat, message) {
   for (const [label, value] of message.lines) {
     lines.append(el("dt", {}, label), el("dd", {}, value));
   }
-  const more = el("button", { class: "card-dots", type: "button", "aria-label": "更多" }, "•••");
+  const more = el("button", { class: "card-dots", type: "button", "aria-label": "更多" }, el("span", { class: "dots" }));
   more.addEventListener("click", (event) => {
     event.preventDefault();
     event.stopPropagation();
