@@ -8,8 +8,10 @@ from flask_migrate import Migrate
 
 from channel.pages import account, binding, desk, payslips
 from channel.pages import signin as me_signin
-from channel.signin import employee_guard, identity_guard
+from channel.signin import employee_guard, identity_guard, workbench_guard
 from channel.wechat import callback as wechat_callback
+from channel.workbench import audit, home, payroll, pushes, questions, roster, rows
+from channel.workbench import signin as desk_signin
 from core import health, metrics
 from core.db import db, init_db
 from core.log import setup_logging
@@ -43,6 +45,11 @@ def open_doors(app: Flask) -> None:
     door(app, "binding", "/me/bind", identity_guard, page_refusal, binding.bp)
     door(app, "desk", "/me/desk", identity_guard, page_refusal, desk.bp)
     door(app, "employee", "/me", employee_guard, page_refusal, payslips.bp, account.bp)
+    door(app, "desk_signin", "/hr/signin", public_guard, page_refusal, desk_signin.bp)
+    door(
+        app, "hr", "/hr", workbench_guard, page_refusal,
+        home.bp, roster.bp, payroll.bp, rows.bp, questions.bp, pushes.bp, audit.bp,
+    )  # fmt: skip
 
 
 cli = FlaskGroup(

@@ -1,0 +1,101 @@
+"""The enterprise's audit trail in words."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import g, render_template
+from flask.typing import ResponseReturnValue
+
+from channel.workbench.desk import Cursor, Form, desk_room, query_of
+from domain.audit.queries import AuditRow, list_events
+from domain.directory.access import ActorKind
+from domain.directory.queries import names_of_users
+
+bp = desk_room("audit", "/audit")
+
+ACTIONS = {
+    "directory.user.signed_in": "登录工作台",
+    "directory.user.added": "开通用户",
+    "directory.user.joined": "用户绑定了微信",
+    "directory.org.added": "开通企业",
+    "directory.roster.imported": "导入花名册",
+    "directory.employee.bound": "员工绑定微信",
+    "directory.employee.unbound": "解除员工的微信绑定",
+    "payroll.batch.uploaded": "上传工资表",
+    "payroll.batch.read": "识别工资表",
+    "payroll.batch.period_set": "填写工资月份",
+    "payroll.batch.published": "发布工资条",
+    "payroll.batch.discarded": "放弃一批工资条",
+    "payroll.row.corrected": "改正一行，仍待核对",
+    "payroll.row.settled": "核对一行，已对上",
+    "payroll.row.left_out": "一行不发",
+    "payroll.payslip.looked_at": "查看一张工资条",
+    "payroll.payslip.opened": "员工打开工资条",
+    "payroll.payslip.confirmed": "员工确认工资条",
+    "payroll.payslip.refused": "拒绝了一次不该有的查看",
+    "payroll.question.asked": "员工提问",
+    "payroll.question.answered": "回复员工提问",
+}
+COUNTS = {
+    "added": "新增 {} 人",
+    "changed": "更新 {} 人",
+    "left": "离职 {} 人",
+    "unchanged": "未变 {} 人",
+    "accepted": "对上 {} 行",
+    "held": "待核对 {} 行",
+    "payslips": "{} 张",
+    "batch": "第 {} 批",
+}
+SUBJECTS = {
+    "payroll_batches": "第 {} 批",
+    "payslips": "工资条 {}",
+    "payslip_questions": "提问 {}",
+    "employees": "员工 {}",
+}
+
+
+class AuditQuery(Form):
+    before: Cursor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    id: int
+    at: datetime
+    who: str
+    what: str
+    about: str
+    details: str
+
+
+@bp.get("")
+def index() -> ResponseReturnValue:
+    query = query_of(AuditQuery)
+    page = list_events(g.actor, before=query.before)
+    users = {row.actor_id for row in page.rows if row.actor_kind is ActorKind.USER}
+    names = names_of_users(sorted(users))
+    return render_template(
+        "hr/audit/index.html",
+        lines=[_line(row, names) for row in page.rows],
+        next_cursor=page.next_cursor,
+        query=query,
+    )
+
+
+def _line(row: AuditRow, names: dict[int, str]) -> AuditLine:
+    match row.actor_kind:
+        case ActorKind.USER:
+            who = names.get(row.actor_id, "")
+        case ActorKind.EMPLOYEE:
+            who = "员工"
+        case ActorKind.SYSTEM:
+            who = "系统"
+    counts = [COUNTS[key].format(value) for key, value in row.details.items() if key in COUNTS]
+    return AuditLine(
+        id=row.id,
+        at=row.at,
+        who=who,
+        what=ACTIONS.get(row.action, row.action),
+        about=SUBJECTS.get(row.subject, "").format(row.subject_id),
+        details="，".join(counts),
+    )

@@ -1,0 +1,90 @@
+"""Held rows as HR sees them: what stood in the sheet, why nobody gets it, what may be done."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from core.security import mask_card, mask_id_no, mask_phone
+from domain.payroll.queries import HeldView
+from domain.payroll.sheets import Reason
+
+MOST_READ = 8
+
+REASONS: dict[Reason, str] = {
+    Reason.NOT_FOUND: "查无此人",
+    Reason.AMBIGUOUS: "重名",
+    Reason.CONFLICT: "信息矛盾",
+    Reason.DUPLICATE: "重复",
+    Reason.NO_IDENTIFIER: "没有姓名",
+    Reason.NO_KEY: "只有姓名",
+    Reason.MISSING_NET: "缺实发",
+    Reason.BAD_AMOUNT: "金额有误",
+    Reason.NET_MISMATCH: "实发对不上",
+    Reason.NEGATIVE_NET: "实发为负",
+    Reason.FORMULA_UNCACHED: "公式没有结果",
+    Reason.ID_PRECISION_LOST: "证件号丢位",
+    Reason.ID_INVALID: "证件号有误",
+    Reason.PHONE_INVALID: "手机号有误",
+    Reason.HIDDEN_ROW: "隐藏的行",
+    Reason.LEFT_EMPLOYEE: "已离职",
+    Reason.CARD_PRECISION_LOST: "卡号丢位",
+}
+IDENTIFIERS = {
+    "name": "姓名",
+    "phone": "手机号",
+    "id_no": "证件号",
+    "emp_no": "工号",
+    "bank_card": "银行卡号",
+}
+MASKS = {"phone": mask_phone, "id_no": mask_id_no, "bank_card": mask_card}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    emp_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCard:
+    """``read`` is a look at the row, masked; ``cells`` is all of it, to be corrected."""
+
+    id: int
+    sheet: str
+    row: int
+    message: str
+    reasons: tuple[str, ...]
+    read: tuple[tuple[str, str], ...]
+    cells: tuple[tuple[str, str], ...]
+    candidates: tuple[Candidate, ...]
+
+
+def cards_of(held: Sequence[HeldView], names: Mapping[str, str]) -> list[HeldCard]:
+    return [_card(view, names) for view in held]
+
+
+def _card(view: HeldView, names: Mapping[str, str]) -> HeldCard:
+    content = view.content
+    return HeldCard(
+        id=view.id,
+        sheet=content.sheet,
+        row=content.row,
+        message=content.message,
+        reasons=tuple(REASONS.get(reason, str(reason)) for reason in content.reasons),
+        read=_read(content.identifiers, content.cells),
+        cells=tuple(content.cells.items()),
+        candidates=tuple(
+            Candidate(emp_id, names[emp_id]) for emp_id in content.candidates if emp_id in names
+        ),
+    )
+
+
+def _read(identifiers: Mapping[str, str], cells: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """Who it seems to be, then what else stands in the row."""
+    who = [
+        (label, MASKS.get(kind, str)(identifiers[kind]))
+        for kind, label in IDENTIFIERS.items()
+        if kind in identifiers
+    ]
+    known = set(identifiers.values())
+    others = [(label, text) for label, text in cells.items() if text and text not in known]
+    return (*who, *others[:MOST_READ])

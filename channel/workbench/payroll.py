@@ -1,0 +1,197 @@
+"""Payrolls: the list, the upload, and one page per batch that follows its state."""
+
+from datetime import date
+
+from flask import flash, g, make_response, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from pydantic import Field
+
+from channel.workbench.desk import Cursor, Form, desk_room, form_of, query_of, see_other, sentences
+from channel.workbench.held import cards_of
+from core.clock import business_date
+from core.errors import BadInput, Conflict
+from core.settings import get_settings
+from domain.directory.access import Actor, Permission
+from domain.payroll import service, viewing
+from domain.payroll.errors import SheetUploadedAlready
+from domain.payroll.models import BatchStatus
+from domain.payroll.policy import period_in_words
+from domain.payroll.queries import (
+    BatchDetail,
+    RecipientFilter,
+    get_batch,
+    get_payslip_for_hr,
+    list_batches,
+    list_held,
+    list_recipients,
+    names_of_candidates,
+)
+
+bp = desk_room("payroll", "/payroll")
+
+ENDINGS = ".xlsx,.xls,.csv"
+MONTHS_OFFERED = 15
+FILTERS = (
+    (RecipientFilter.ALL, "全部"),
+    (RecipientFilter.UNDELIVERED, "未送达"),
+    (RecipientFilter.UNREAD, "未读"),
+    (RecipientFilter.UNCONFIRMED, "未确认"),
+)
+
+
+class BatchesQuery(Form):
+    before: Cursor | None = None
+
+
+class UploadForm(Form):
+    period: str = Field(default="", max_length=20)
+
+
+class RecipientsQuery(Form):
+    only: RecipientFilter = RecipientFilter.ALL
+    after: Cursor = 0
+
+
+@bp.get("")
+def index() -> ResponseReturnValue:
+    actor: Actor = g.actor
+    query = query_of(BatchesQuery)
+    return render_template(
+        "hr/payroll/index.html",
+        page=list_batches(actor, before=query.before),
+        before=query.before,
+        may_upload=actor.may(Permission.PAYROLL_UPLOAD),
+    )
+
+
+# --- upload ---------------------------------------------------------------------------------
+
+
+@bp.get("/new")
+def new() -> ResponseReturnValue:
+    g.actor.require(Permission.PAYROLL_UPLOAD)
+    return _upload_page(None)
+
+
+@bp.post("/new")
+def upload() -> ResponseReturnValue:
+    g.actor.require(Permission.PAYROLL_UPLOAD)
+    form = form_of(UploadForm)
+    sheet = request.files.get("sheet")
+    content, name = (sheet.read(), sheet.filename or "") if sheet else (b"", "")
+    try:
+        batch = service.upload_sheet(g.actor, content, name, form.period)
+    except (BadInput, Conflict) as refusal:
+        return _upload_page(refusal, form.period), refusal.status
+    return see_other(".batch", batch_id=batch.id)
+
+
+def _upload_page(refusal: BadInput | Conflict | None, period: str = "") -> str:
+    twin = refusal.fields["batch_id"] if isinstance(refusal, SheetUploadedAlready) else None
+    return render_template(
+        "hr/payroll/new.html",
+        refusal=refusal,
+        twin_url=url_for(".batch", batch_id=twin) if twin else "",
+        months=[("", "按表里写的月份"), *months_offered(business_date())],
+        period=period,
+        endings=ENDINGS,
+        max_bytes=get_settings().upload_limit_bytes,
+    )
+
+
+def months_offered(today: date) -> list[tuple[str, str]]:
+    """This month and those before it, the newest first."""
+    newest = today.year * 12 + today.month - 1
+    periods = [f"{n // 12}-{n % 12 + 1:02d}" for n in range(newest, newest - MONTHS_OFFERED, -1)]
+    return [(period, period_in_words(period)) for period in periods]
+
+
+# --- one batch ------------------------------------------------------------------------------
+
+
+@bp.get("/<int:batch_id>")
+def batch(batch_id: int) -> ResponseReturnValue:
+    return render_template("hr/payroll/batch.html", **_batch_page(get_batch(g.actor, batch_id)))
+
+
+@bp.get("/<int:batch_id>/progress")
+def progress(batch_id: int) -> ResponseReturnValue:
+    """Asked every second while a sheet is read; then the page becomes the review."""
+    detail = get_batch(g.actor, batch_id)
+    if detail.row.status is BatchStatus.READING:
+        return render_template("hr/payroll/_progress.html", batch=detail)
+    answer = make_response(
+        render_template("hr/payroll/_batch.html", is_fresh=True, **_batch_page(detail))
+    )
+    answer.headers.update({"HX-Retarget": "#main", "HX-Reswap": "innerHTML"})
+    return answer
+
+
+@bp.get("/<int:batch_id>/figures")
+def figures(batch_id: int) -> ResponseReturnValue:
+    return render_template("hr/payroll/_figures.html", batch=get_batch(g.actor, batch_id))
+
+
+def _batch_page(detail: BatchDetail) -> dict[str, object]:
+    actor: Actor = g.actor
+    values: dict[str, object] = {"batch": detail}
+    if detail.row.status is BatchStatus.DRAFT:
+        held = list_held(actor, detail.row.id)
+        candidates = {emp_id for view in held for emp_id in view.content.candidates}
+        values |= {
+            "held": cards_of(held, names_of_candidates(actor, sorted(candidates))),
+            "months": months_offered(business_date()),
+            "may_publish": actor.may(Permission.PAYROLL_PUBLISH),
+        }
+    if detail.row.status is BatchStatus.PUBLISHED:
+        values |= _recipients(detail.row.id)
+    return values
+
+
+def _recipients(batch_id: int) -> dict[str, object]:
+    query = query_of(RecipientsQuery)
+    return {
+        "recipients": list_recipients(g.actor, batch_id, only=query.only, after=query.after),
+        "query": query,
+        "filters": FILTERS,
+    }
+
+
+@bp.post("/<int:batch_id>/period")
+def set_period(batch_id: int) -> ResponseReturnValue:
+    with sentences():
+        service.set_period(g.actor, batch_id, form_of(UploadForm).period)
+        flash("月份已保存", "ok")
+    return see_other(".batch", batch_id=batch_id)
+
+
+@bp.post("/<int:batch_id>/publish")
+def publish(batch_id: int) -> ResponseReturnValue:
+    with sentences():
+        service.publish_batch(g.actor, batch_id)
+        flash("已发布，通知正在发出", "ok")
+    return see_other(".batch", batch_id=batch_id)
+
+
+@bp.post("/<int:batch_id>/discard")
+def discard(batch_id: int) -> ResponseReturnValue:
+    with sentences():
+        service.discard_batch(g.actor, batch_id)
+        flash("这一批已放弃，员工没有收到任何消息；同一个文件可以重新上传", "ok")
+    return see_other(".index")
+
+
+# --- slips ----------------------------------------------------------------------------------
+
+
+@bp.get("/<int:batch_id>/slips")
+def slips(batch_id: int) -> ResponseReturnValue:
+    """Whose slips a draft holds, to look at one as that employee will see it."""
+    detail = get_batch(g.actor, batch_id)
+    return render_template("hr/payroll/slips.html", batch=detail, **_recipients(batch_id))
+
+
+@bp.get("/slips/<int:payslip_id>")
+def payslip(payslip_id: int) -> ResponseReturnValue:
+    viewing.look_at_payslip(g.actor, payslip_id)
+    return render_template("hr/payroll/payslip.html", slip=get_payslip_for_hr(g.actor, payslip_id))

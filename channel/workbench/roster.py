@@ -1,0 +1,157 @@
+"""The roster: who is on it, who has bound their WeChat, and bringing it up to date from a file."""
+
+import json
+from dataclasses import asdict, dataclass
+
+from flask import Response, flash, g, render_template, request, session
+from flask.typing import ResponseReturnValue
+from pydantic import Field
+
+from channel.workbench.desk import Cursor, Form, desk_room, form_of, query_of, see_other, sentences
+from core.errors import BadInput, Conflict
+from core.security import mask_id_no, seal, unseal
+from core.settings import get_settings
+from domain.directory.access import Actor, Permission
+from domain.directory.queries import count_roster, list_employees
+from domain.directory.service import RosterImported, import_roster, unbind_employee
+from domain.payroll.sheets import RosterReport, read_roster
+
+bp = desk_room("roster", "/roster")
+bp.add_app_template_filter(mask_id_no, "mask_id_no")
+
+ENDINGS = ".csv,.xlsx,.xls"
+MOST_PROBLEMS = 200
+MOST_CHOICES = 8
+REPORT, REPORT_PURPOSE = "roster_report", "session.roster_report"
+
+# With a byte-order mark, without which Excel shows Chinese as gibberish.
+TEMPLATE = (
+    "\ufeffemp_id,emp_no,name,phone,id_no,bank_card,dept,status\r\n"
+    "E-1001,1001,张三,13800000001,,,教务处,在职\r\n"
+)
+
+
+class RosterMissing(BadInput):
+    code, message = (
+        "roster_missing",
+        "没有收到花名册，或文件是空的，请选择 CSV 或 Excel 文件后再导入",
+    )
+
+
+class RosterRefused(BadInput):
+    code, message = "roster_refused", "{sentence}"
+
+
+class RosterQuery(Form):
+    name: str = Field(default="", max_length=50)
+    after: Cursor = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What became of a file: how many rows, and a sentence for each refused one."""
+
+    file_name: str
+    added: int
+    changed: int
+    unchanged: int
+    left: int
+    refused: int
+    problems: tuple[str, ...]
+
+
+@bp.get("")
+def index() -> ResponseReturnValue:
+    actor: Actor = g.actor
+    query = query_of(RosterQuery)
+    return render_template(
+        "hr/roster/index.html",
+        counts=count_roster(actor),
+        page=list_employees(actor, name=query.name, after=query.after),
+        query=query,
+        may_write=actor.may(Permission.ROSTER_WRITE),
+    )
+
+
+@bp.get("/choices")
+def choices() -> ResponseReturnValue:
+    """Whoever has a name that begins so, to choose from beside a held row."""
+    query = query_of(RosterQuery)
+    page = list_employees(g.actor, name=query.name, size=MOST_CHOICES) if query.name else None
+    return render_template("hr/roster/_choices.html", query=query, page=page)
+
+
+@bp.get("/import")
+def new() -> ResponseReturnValue:
+    g.actor.require(Permission.ROSTER_WRITE)
+    return _import_page(None)
+
+
+@bp.post("/import")
+def upload() -> ResponseReturnValue:
+    g.actor.require(Permission.ROSTER_WRITE)
+    sheet = request.files.get("roster")
+    file_name = (sheet.filename if sheet else "") or ""
+    try:
+        report = _import(file_name, sheet.read() if sheet else b"")
+    except (BadInput, Conflict) as refusal:
+        return _import_page(refusal.sentence), refusal.status
+    session[REPORT] = seal(REPORT_PURPOSE, json.dumps(asdict(report)))
+    return see_other(".report")
+
+
+def _import_page(refusal: str | None) -> str:
+    return render_template(
+        "hr/roster/new.html",
+        refusal=refusal,
+        endings=ENDINGS,
+        max_bytes=get_settings().upload_limit_bytes,
+    )
+
+
+def _import(file_name: str, content: bytes) -> ImportReport:
+    if not content:
+        raise RosterMissing
+    read = read_roster(content, file_name)
+    if read.refused:
+        raise RosterRefused(sentence=read.refused.message)
+    nameless = [row for row in read.accepted if not row.entry.emp_id]
+    entries = [row.entry for row in read.accepted if row.entry.emp_id]
+    problems = [problem.message for problem in read.problems]
+    problems += [f"第{row.row}行 没有员工标识或工号，请填写后再导入" for row in nameless]
+    done = import_roster(g.actor, entries) if entries else RosterImported(0, 0, 0, 0)
+    return ImportReport(
+        file_name=file_name,
+        **asdict(done),
+        refused=_refused_rows(read) + len(nameless),
+        problems=tuple(problems[:MOST_PROBLEMS]),
+    )
+
+
+def _refused_rows(read: RosterReport) -> int:
+    return len({problem.row for problem in read.problems})
+
+
+@bp.get("/report")
+def report() -> ResponseReturnValue:
+    """What the last import came to, for as long as the person stays signed in."""
+    g.actor.require(Permission.ROSTER_WRITE)
+    if REPORT not in session:
+        return see_other(".index")
+    kept = json.loads(unseal(REPORT_PURPOSE, session[REPORT]))
+    return render_template("hr/roster/report.html", report=kept)
+
+
+@bp.get("/template.csv")
+def template() -> ResponseReturnValue:
+    headers = {"Content-Disposition": "attachment; filename=roster-template.csv"}
+    return Response(TEMPLATE, mimetype="text/csv", headers=headers)
+
+
+@bp.post("/<int:employee_id>/unbind")
+def unbind(employee_id: int) -> ResponseReturnValue:
+    form = form_of(RosterQuery)
+    with sentences():
+        unbind_employee(g.actor, employee_id)
+        flash("已解除绑定。员工可以用新的微信重新绑定", "ok")
+    return see_other(".index", name=form.name or None, after=form.after or None)
