@@ -6,7 +6,9 @@ from flask import Blueprint, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from channel import desk_signin
+from channel.desk_signin import DeskSignInGone
 from channel.pages.frame import page
+from domain.directory.queries import find_enabled_user, find_org
 
 bp = Blueprint("signin", __name__)
 
@@ -14,7 +16,16 @@ bp = Blueprint("signin", __name__)
 @bp.get("/<code>")
 def choose(code: str) -> ResponseReturnValue:
     waiting = desk_signin.find_scanned(code, g.actor.id)
-    return page("desk/signin/choose.html", code=code, choices=desk_signin.choices(waiting))
+    user = find_enabled_user(waiting.user_id)
+    if user is None:
+        raise DeskSignInGone
+    return page(
+        "desk/signin/choose.html",
+        code=code,
+        user_name=user.name,
+        org=find_org(user.org_path),
+        choices=desk_signin.choices(waiting),
+    )
 
 
 @bp.post("/<code>")
