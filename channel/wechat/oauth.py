@@ -24,8 +24,10 @@ from core.redis import PREFIX
 from domain.directory.accounts import ChannelAccountCredentials
 
 STATE_SECONDS = 600
-# A browser that keeps no cookie, or a page that loses its session, would go round for ever.
-MOST_ATTEMPTS, ATTEMPTS_SECONDS = 2, 60
+# A code that WeChat refuses sends the browser round again, for ever. Rounds are counted, not
+# beginnings: a page may begin several times at once. (A browser that keeps no cookie does not go
+# round at all: its state is refused.)
+MOST_ROUNDS, ROUNDS_SECONDS = 2, 60
 CODE_REFUSED = frozenset(
     {
         40029,  # invalid code: never ours, or older than five minutes
@@ -88,7 +90,8 @@ class WebSignIn:
         """The address to send the browser to."""
         if not is_own_path(return_to):
             raise StateRefused
-        self._count_attempt(browser_id)
+        if int(cast(str | None, self._redis.get(self._rounds_key(browser_id))) or 0) >= MOST_ROUNDS:
+            raise SignInLoop
         state = secrets.token_hex(16)
         kept = {
             "account": self._account.id,
@@ -114,20 +117,18 @@ class WebSignIn:
         if authorized.is_snapshotuser:
             raise SnapshotUser
         # It works here: opening several messages in a minute is no loop.
-        self._redis.delete(self._attempts_key(browser_id))
+        self._redis.delete(self._rounds_key(browser_id))
         return SignedInOpenid(self._account.id, authorized.openid, authorized.unionid, return_to)
 
-    def _count_attempt(self, browser_id: str) -> None:
-        key = self._attempts_key(browser_id)
+    def _count_round(self, browser_id: str) -> None:
+        key = self._rounds_key(browser_id)
         with self._redis.pipeline() as together:
-            together.set(key, 0, ex=ATTEMPTS_SECONDS, nx=True)
+            together.set(key, 0, ex=ROUNDS_SECONDS, nx=True)
             together.incr(key)
-            attempts = together.execute()[1]
-        if attempts > MOST_ATTEMPTS:
-            raise SignInLoop
+            together.execute()
 
-    def _attempts_key(self, browser_id: str) -> str:
-        return f"{PREFIX}oauth-attempts:{self._account.id}:{_digest(browser_id)}"
+    def _rounds_key(self, browser_id: str) -> str:
+        return f"{PREFIX}oauth-rounds:{self._account.id}:{_digest(browser_id)}"
 
     def _take_state(self, state: str, browser_id: str) -> str:
         taken = cast(str | None, self._redis.getdel(_state_key(state)))
@@ -137,6 +138,7 @@ class WebSignIn:
         is_ours = kept["account"] == self._account.id
         if not is_ours or not same(kept["browser"], _digest(browser_id)):
             raise StateRefused
+        self._count_round(browser_id)
         return str(kept["return_to"])
 
 

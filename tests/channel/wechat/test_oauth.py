@@ -150,16 +150,38 @@ def test_an_answer_without_an_openid_signs_nobody_in(sign_in, wechat, responses)
         sign_in.finish(wechat, "c0de", state_of(sign_in.begin(BROWSER, "/me")), BROWSER)
 
 
-def test_a_browser_that_goes_round_in_circles_is_stopped_and_others_are_not(sign_in, redis):
-    sign_in.begin(BROWSER, "/me")
-    sign_in.begin(BROWSER, "/me")
+def go_round(sign_in, wechat):
+    sign_in.finish(wechat, "c0de", state_of(sign_in.begin(BROWSER, "/me")), BROWSER)
+
+
+def test_a_browser_that_goes_round_in_circles_is_stopped_and_others_are_not(
+    sign_in, wechat, wechat_says, redis
+):
+    wechat_says(errcode=40163, errmsg="code been used")
+    for _ in range(2):
+        with pytest.raises(CodeUsed):
+            go_round(sign_in, wechat)
 
     with pytest.raises(SignInLoop):
         sign_in.begin(BROWSER, "/me")
 
     assert sign_in.begin("browser-2", "/me")
-    for key in redis.scan_iter("xq:oauth-attempts:*"):
-        assert 0 < redis.ttl(key) <= 60
+    [key] = redis.scan_iter("xq:oauth-rounds:*")
+    assert 0 < redis.ttl(key) <= 60
+
+
+def test_signing_in_again_and_again_is_no_circle(sign_in, wechat, wechat_says):
+    wechat_says()
+
+    for _ in range(4):
+        go_round(sign_in, wechat)
+
+
+def test_a_page_may_begin_several_times_at_once(sign_in, wechat, wechat_says):
+    wechat_says()
+    states = [state_of(sign_in.begin(BROWSER, "/me")) for _ in range(5)]
+
+    assert sign_in.finish(wechat, "c0de", states[0], BROWSER).openid == "oPerson"
 
 
 @pytest.mark.parametrize(
