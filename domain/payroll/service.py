@@ -133,7 +133,7 @@ def read_sheet(batch_id: int) -> None:
         if batch.status is not BatchStatus.READING:
             return
         if report.refused:
-            _refuse(batch, report.refused.code, report.refused.message)
+            _refuse(batch, report.refused.code, f"“{file_name}”：{report.refused.message}")
         else:
             _store(session, batch, report, ids)
         audit.record(

@@ -1,0 +1,26 @@
+import pytest
+
+from domain.payroll.policy import period_in_words, plain_period
+
+
+@pytest.mark.parametrize(
+    ("text", "period"),
+    [
+        ("2026-03", "2026-03"),
+        ("2026年3月", "2026-03"),
+        (" 2026 年 03 月 ", "2026-03"),
+        ("202612", "2026-12"),
+        ("2026/1", "2026-01"),
+        ("2026-13", ""),
+        ("三月", ""),
+        ("", ""),
+        ("1926-03", ""),
+    ],
+)
+def test_a_month_is_read_in_its_usual_spellings(text, period):
+    assert plain_period(text) == period
+
+
+def test_a_month_is_written_for_people():
+    assert period_in_words("2026-03") == "2026年3月"
+    assert period_in_words("") == ""
