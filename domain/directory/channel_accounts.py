@@ -53,7 +53,9 @@ class AccountRow:
 
 def add_channel_account(actor: Actor, org_path: str, new: NewAccount) -> ChannelAccount:
     actor.require(Permission.ACCOUNTS_WRITE)
-    _refuse_faults(new)
+    _refuse_faults(new.name, new.token, new.aes_key)
+    if new.kind is ChannelKind.WECOM_APP and not new.agentid:
+        raise AccountInvalid(reason="企业微信应用需要填写 agentid")
     with transaction() as session:
         get_org(session, actor, org_path)
         if session.scalar(select(ChannelAccount.id).where(ChannelAccount.name == new.name)):
@@ -77,14 +79,10 @@ def add_channel_account(actor: Actor, org_path: str, new: NewAccount) -> Channel
     return account
 
 
-def _refuse_faults(new: NewAccount) -> None:
+def _refuse_faults(name: str, token: SecretStr, aes_key: SecretStr) -> None:
     fault = policy.account_fault(
-        name=new.name,
-        token=new.token.get_secret_value(),
-        aes_key=new.aes_key.get_secret_value(),
+        name=name, token=token.get_secret_value(), aes_key=aes_key.get_secret_value()
     )
-    if new.kind is ChannelKind.WECOM_APP and not new.agentid:
-        fault = "企业微信应用需要填写 agentid"
     if fault:
         raise AccountInvalid(reason=fault)
 
@@ -107,6 +105,8 @@ def rotate_keys(
         )
         if account is None:
             raise AccountUnknown(name=name)
+        kept = _credentials(account, name)
+        _refuse_faults(name, token or kept.token, aes_key or SecretStr(kept.aes_keys[0]))
         if secret:
             account.secret_sealed = seal(SECRET, secret.get_secret_value())
         if token:
