@@ -18,8 +18,6 @@ REPEATABLE_FOR = timedelta(minutes=9)
 # A claim older than this belongs to a worker that died.
 CLAIM_LIFE = timedelta(minutes=2)
 
-FINISHED = frozenset({PushStatus.DELIVERED, PushStatus.PERMANENT_FAILURE, PushStatus.UNKNOWN})
-
 
 def retry_delay(attempts: int) -> timedelta | None:
     """How long to wait after the ``attempts``-th failure; None when it is time to give up."""

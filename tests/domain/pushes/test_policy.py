@@ -7,7 +7,6 @@ import pytest
 from domain.pushes.models import PushStatus
 from domain.pushes.policy import (
     CLAIM_LIFE,
-    FINISHED,
     REPEATABLE_FOR,
     after_lost_answer,
     retry_delay,
@@ -40,7 +39,3 @@ def test_a_lost_answer_is_repeated_for_nine_minutes(age, status):
 
 def test_a_dead_workers_push_comes_back_while_a_repetition_is_harmless():
     assert CLAIM_LIFE < REPEATABLE_FOR < WECHAT_DROPS_DUPLICATES_FOR
-
-
-def test_what_may_still_change_is_not_finished():
-    assert {PushStatus.DELIVERED, PushStatus.PERMANENT_FAILURE, PushStatus.UNKNOWN} == FINISHED
