@@ -1,15 +1,13 @@
 """One push out: from a claimed ledger row to what WeChat said about it."""
 
-from urllib.parse import urlencode
-
 from jinja2 import TemplateError
 
 from channel.clients import official_account_client
+from channel.links import entry_url
 from channel.message_texts import compose
 from channel.wechat.client import TemplateMessage
 from channel.wechat.errors import WeChatError, WeChatUnreachable
 from core.db import let_go
-from core.settings import get_settings
 from domain.directory.accounts import ChannelAccountCredentials
 from domain.directory.channel_accounts import channel_account, templates_of
 from domain.directory.errors import AccountUnknown
@@ -59,12 +57,10 @@ def _message(
         values = compose(push.kind, push.params)
     except TemplateError:
         return None
-    # Through the entrance that asks WeChat anew: a message may be opened on another's phone.
-    entrance = urlencode({"account": account.name, "to": push.path})
     return TemplateMessage(
         template_id=template_id,
         values=values,
-        url=f"{get_settings().public_url}/me/open?{entrance}",
+        url=entry_url(account, push.path),
         client_msg_id=push.client_msg_id,
     )
 

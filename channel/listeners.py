@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from channel import desk_signin
 from channel.clients import official_account_client
-from channel.setup import entry_url
+from channel.links import entry_url
 from channel.wechat.events import TryLater, listens
 from channel.wechat.messages import (
     CodeScanned,

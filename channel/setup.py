@@ -1,8 +1,8 @@
 """Making an official account ready: which template carries which message, and the menu."""
 
 from channel.clients import official_account_client
+from channel.links import entry_url
 from channel.message_texts import match_templates
-from core.settings import get_settings
 from domain.directory.accounts import ChannelAccountCredentials
 from domain.directory.channel_accounts import set_templates
 from domain.pushes.models import MessageKind
@@ -20,8 +20,3 @@ def set_up_account(account: ChannelAccountCredentials) -> list[str]:
         ]
     )
     return [kind.value for kind in MessageKind if kind.value not in templates]
-
-
-def entry_url(account: ChannelAccountCredentials, path: str) -> str:
-    """Our page behind a sign-in: WeChat says anew who taps the link."""
-    return f"{get_settings().public_url}/me/open?account={account.name}&to={path}"

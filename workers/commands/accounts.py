@@ -7,7 +7,9 @@ from flask.cli import with_appcontext
 from pydantic import SecretStr
 
 from channel.setup import set_up_account
+from channel.tokens import TokenStore
 from core.errors import DomainError
+from core.redis import redis
 from domain.directory import channel_accounts
 from domain.directory.access import Actor
 from domain.directory.accounts import CallbackMode, ChannelKind
@@ -104,6 +106,8 @@ def rotate(name: str, secret: str | None, token: str | None, aes_key: str | None
             token=SecretStr(token) if token else None,
             aes_key=SecretStr(aes_key) if aes_key else None,
         )
+        # What was fetched, or refused, under the old secret counts no more.
+        TokenStore(redis()).forget(channel_accounts.channel_account_by_name(name).id)
     except DomainError as refusal:
         raise click.ClickException(refusal.sentence) from refusal
     click.echo(f"{name} 的密钥已更新")
