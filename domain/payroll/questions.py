@@ -1,6 +1,6 @@
 """Questions on a slip, and HR's answers."""
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.clock import utc_now
@@ -28,7 +28,7 @@ from domain.pushes.service import NewPush, request_pushes
 
 
 def ask(actor: Actor, payslip_id: int, item: int | None, text: str) -> int:
-    """Ask HR about a line of one's slip; the question's id."""
+    """Ask HR about a line of one's slip; the question's id. A second tap asks nothing new."""
     body = _question_text(text)
     with transaction() as session:
         payslip = own_payslip(session, actor, payslip_id)
@@ -55,6 +55,8 @@ def ask_again(actor: Actor, question_id: int, text: str) -> None:
         )
         if question is None:
             raise PayslipNotYours
+        if _was_just_said(session, question, body):
+            return
         question.status, question.answered_at = QuestionStatus.OPEN, None
         _add_message(session, question, Author.EMPLOYEE, actor.id, body)
         audit.record(session, actor, "payroll.question.asked", question)
@@ -96,20 +98,24 @@ def answer_question(actor: Actor, question_id: int, text: str) -> None:
 def _add_question(
     session: Session, actor: Actor, payslip: Payslip, item: int | None, body: str
 ) -> int:
-    open_count = session.scalar(
-        select(func.count(PayslipQuestion.id)).where(
+    content = slips.unpack(unseal(SLIP, payslip.content_sealed))
+    item = item if slips.find_line(content, item) else None
+    waiting = session.scalars(
+        select(PayslipQuestion).where(
             PayslipQuestion.payslip_id == payslip.id,
             PayslipQuestion.status == QuestionStatus.OPEN,
         )
-    )
-    if (open_count or 0) >= policy.MOST_OPEN_QUESTIONS:
+    ).all()
+    for question in waiting:
+        if question.item == item and _was_just_said(session, question, body):
+            return question.id
+    if len(waiting) >= policy.MOST_OPEN_QUESTIONS:
         raise QuestionsTooMany
-    content = slips.unpack(unseal(SLIP, payslip.content_sealed))
     question = PayslipQuestion(
         org_path=payslip.org_path,
         payslip_id=payslip.id,
         employee_id=payslip.employee_id,
-        item=item if slips.find_line(content, item) else None,
+        item=item,
         status=QuestionStatus.OPEN,
         created_at=utc_now(),
     )
@@ -118,6 +124,17 @@ def _add_question(
     _add_message(session, question, Author.EMPLOYEE, actor.id, body)
     audit.record(session, actor, "payroll.question.asked", question)
     return question.id
+
+
+def _was_just_said(session: Session, question: PayslipQuestion, body: str) -> bool:
+    """Whether the thread ends with the employee saying these very words."""
+    last = session.scalars(
+        select(QuestionMessage)
+        .where(QuestionMessage.question_id == question.id)
+        .order_by(QuestionMessage.id.desc())
+        .limit(1)
+    ).one()
+    return last.author is Author.EMPLOYEE and unseal(QUESTION, last.body_sealed) == body
 
 
 def _question_text(text: str) -> str:

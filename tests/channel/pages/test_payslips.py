@@ -346,6 +346,26 @@ def test_the_answer_is_read_and_asked_on(client, me, session):
     assert "待回复" in page
 
 
+def test_a_second_tap_asks_nothing_twice(client, me, session):
+    slip = make_payslip(me.employee)
+    form = {"item": "4", "text": "为什么比上月多？"}
+
+    ways = [client.post(f"/me/payslips/{slip.id}/ask", data=form).location for _ in range(2)]
+    for _ in range(2):
+        client.post(ways[0], data={"text": "请尽快看一下"})
+
+    assert ways[0] == ways[1]
+    assert session.scalar(select(func.count(QuestionMessage.id))) == 2
+
+
+def test_the_same_words_about_another_line_are_another_question(client, me, session):
+    slip = make_payslip(me.employee)
+    for item in ("4", "5"):
+        client.post(f"/me/payslips/{slip.id}/ask", data={"item": item, "text": "怎么算的？"})
+
+    assert session.scalar(select(func.count(PayslipQuestion.id))) == 2
+
+
 def test_an_empty_follow_up_is_sent_back_with_the_thread(client, me):
     question = make_question(make_payslip(me.employee), answer="按新基数缴纳。")
 

@@ -177,15 +177,15 @@ def test_empty_and_endless_questions_are_refused(slip, owner, text):
 
 
 def test_five_open_questions_on_a_slip_are_enough(slip, owner):
-    for _ in range(5):
-        questions.ask(owner, slip.id, None, "问")
+    for n in range(5):
+        questions.ask(owner, slip.id, None, f"问{n}")
     with pytest.raises(QuestionsTooMany):
         questions.ask(owner, slip.id, None, "问")
 
 
 def test_questions_come_in_pages(slip, owner):
     hr = make_hr()
-    ids = [questions.ask(owner, slip.id, None, "问") for _ in range(3)]
+    ids = [questions.ask(owner, slip.id, None, f"问{n}") for n in range(3)]
 
     page = question_queries.list_questions(hr, before=ids[2])
 
