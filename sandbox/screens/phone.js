@@ -4,10 +4,11 @@ const $ = (id) => document.getElementById(id);
 const phone = $("phone");
 const isDesk = () => matchMedia("(min-width: 761px)").matches;
 
+const opened = new URLSearchParams(location.search).get("chat") || "";
 const state = {
   person: phone.dataset.person,
-  view: "chats", // chats, chat, scan, me
-  account: "",
+  view: opened ? "chat" : "chats", // chats, chat, scan, me
+  account: opened,
   isTyping: false,
   openMenu: -1,
 };
@@ -148,7 +149,7 @@ function personRow(person, isInPhone) {
 
 function choose(person) {
   Object.assign(state, { person, view: "chats", account: "", isTyping: false, openMenu: -1 });
-  history.replaceState(null, "", "/?" + new URLSearchParams({ person }));
+  remember();
   refresh();
 }
 
@@ -179,9 +180,16 @@ function tabs(unread) {
   );
 }
 
+/** So that coming back from a page finds the phone as it was. */
+function remember() {
+  const place = { person: state.person, ...(state.account ? { chat: state.account } : {}) };
+  history.replaceState(null, "", "/?" + new URLSearchParams(place));
+}
+
 function go(view, account = "") {
   Object.assign(state, { view, account, isTyping: false, openMenu: -1 });
   shown = "";
+  remember();
   refresh();
 }
 
@@ -227,6 +235,10 @@ function put(node, { atEnd = false } = {}) {
 }
 
 async function showChat(mine) {
+  if (!mine.chats.some((one) => one.account === state.account)) {
+    go("chats");
+    return;
+  }
   const chat = await ask(`/phone/${state.person}/chats/${encodeURIComponent(state.account)}`);
   if (state.view !== "chat" || state.account !== chat.account) return;
   frame(chat.title, { back: true, more: true });

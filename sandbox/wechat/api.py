@@ -60,13 +60,13 @@ APIS = {
     "/cgi-bin/tags/members/batchuntagging": Api(POST, users.untag_fans),
     "/cgi-bin/tags/members/batchblacklist": Api(POST, users.blacklist),
     "/cgi-bin/tags/members/batchunblacklist": Api(POST, users.unblacklist),
-    "/cgi-bin/message/template/send": Api(POST, messages.send_template),
+    quotas.TEMPLATE_SEND: Api(POST, messages.send_template),
     "/cgi-bin/template/get_all_private_template": Api(GET, messages.list_templates),
     "/cgi-bin/template/api_add_template": Api(POST, messages.add_template),
     "/cgi-bin/template/del_private_template": Api(POST, messages.delete_template),
     "/cgi-bin/template/api_set_industry": Api(POST, messages.set_industry),
     "/cgi-bin/template/get_industry": Api(GET, messages.get_industry),
-    "/cgi-bin/message/custom/send": Api(POST, messages.send_custom),
+    quotas.CUSTOM_SEND: Api(POST, messages.send_custom),
     "/cgi-bin/message/custom/typing": Api(POST, messages.show_typing),
     "/cgi-bin/qrcode/create": Api(POST, qrcodes.create),
     "/cgi-bin/menu/create": Api(POST, menus.create),
@@ -130,6 +130,8 @@ def _with_token(path: str, api: Api) -> Handler:
             world.is_dirty = True
         except Refusal as refusal:
             answer = refusal.as_answer(now)
+            if path == quotas.TEMPLATE_SEND:
+                world.stats.messages["refused"] += 1
         return as_json(answer)
 
     return handle

@@ -33,14 +33,6 @@ CUSTOM_KINDS = frozenset(
 
 
 def send_template(call: Call) -> Json:
-    try:
-        return _send_template(call)
-    except Refusal:
-        call.world.stats.messages["refused"] += 1
-        raise
-
-
-def _send_template(call: Call) -> Json:
     world, account, body = call.world, call.account, call.body
     fan = call.fan(body.get("touser"))
     template = account.templates.get(str(body.get("template_id")))

@@ -1,9 +1,14 @@
 """The control API: accounts, people, faults, time, and sentences for bad input."""
 
+import asyncio
 import time
 
 import pytest
 import requests
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+
+from sandbox import control
 
 SEND = "/cgi-bin/message/template/send"
 
@@ -119,6 +124,20 @@ def test_who_does_not_follow_cannot_tap_write_or_leave(client):
 
 def test_an_unknown_person_has_no_inbox(client):
     assert "nobody has the openid" in client.refused("GET", "/wechat/fans/nobody/inbox")
+
+
+def test_only_this_machine_may_steer(client):
+    async def handler(_):
+        return web.Response()
+
+    def status_for(peer, path):
+        request = make_mocked_request("GET", path).clone(remote=peer)
+        return asyncio.run(control.guard(request, handler)).status
+
+    assert status_for("127.0.0.1", "/_sandbox/stats") == 200
+    assert status_for("::1", "/_sandbox/stats") == 200
+    assert status_for("192.168.1.20", "/_sandbox/stats") == 403
+    assert status_for("192.168.1.20", "/hall") == 200
 
 
 # Faults

@@ -193,6 +193,8 @@ def test_on_a_small_screen_one_scans_taps_the_menu_and_writes(client, phone, bro
     page.get_by_role("button", name="显示菜单").click()
     page.get_by_role("button", name="我的工资").click()
     assert page.evaluate("document.documentElement.scrollWidth") == 375
+    page.reload()
+    expect(page.locator(".said-mine .bubble")).to_have_text("我的工资条呢")
 
 
 @pytest.mark.browser

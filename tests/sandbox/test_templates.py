@@ -91,6 +91,8 @@ def test_the_daily_quota_ends_the_day_and_a_new_day_begins_in_china(client):
     client.switch(quotas={SEND: 2})
     fan = client.fan()
     assert [client.payslip(fan)["errcode"] for _ in range(3)] == [0, 0, 45009]
+    messages = client.control("GET", "/stats")["messages"]
+    assert (messages["accepted"], messages["refused"]) == (2, 1)
     quota = client.post("/cgi-bin/openapi/quota/get", {"cgi_path": SEND})["quota"]
     assert quota == {"daily_limit": 2, "used": 2, "remain": 0}
 
