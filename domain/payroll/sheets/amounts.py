@@ -12,7 +12,7 @@ from .report import Reason
 
 UNCACHED = "#未计算"  # stands in a cell whose formula was saved without a result
 
-_MARKS = re.compile(r"^(人民币|RMB|CNY|¥|￥|\$)|(元整|圆整|元|圆|RMB|CNY)$", re.IGNORECASE)
+_MARKS = re.compile(r"^(人民币|RMB|CNY|¥|￥)|(元整|圆整|元|圆|RMB|CNY)$", re.IGNORECASE)
 _GROUPED = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
 _BLANKS = frozenset({"", "-", "--", "/", "—", "——", "–", "―", "无", "\\"})
 _ERRORS = frozenset(

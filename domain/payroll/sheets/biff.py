@@ -13,7 +13,7 @@ import python_calamine as calamine
 from .amounts import UNCACHED
 from .grid import Grid, texts_of
 from .report import Reason
-from .unreadable import Unreadable, refuse_oversize
+from .unreadable import LOCKED, Unreadable, refuse_oversize
 
 OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _END = 0xFFFFFFFA  # sector numbers from here on are marks, not sectors
@@ -26,7 +26,6 @@ _ERRORS = {
     0x00: "#NULL!", 0x07: "#DIV/0!", 0x0F: "#VALUE!", 0x17: "#REF!",
     0x1D: "#NAME?", 0x24: "#NUM!", 0x2A: "#N/A",
 }  # fmt: skip
-_TOO_BROKEN = (struct.error, IndexError, ValueError)
 
 
 @dataclass(slots=True)
@@ -38,7 +37,10 @@ class _Marks:
 
 
 class OleFile:
-    """Just enough of the compound file format to list its streams and read one."""
+    """Just enough of the compound file format to list its streams and read one.
+
+    A damaged file raises what its bytes lead to (struct.error, IndexError, ValueError).
+    """
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -95,30 +97,18 @@ class OleFile:
 
 
 def read_ole(content: bytes) -> list[Grid]:
-    try:
-        ole = OleFile(content)
-    except _TOO_BROKEN as error:
-        raise _corrupt() from error
+    ole = OleFile(content)
     if "EncryptedPackage" in ole.streams:
-        raise Unreadable(Reason.CORRUPT_FILE, "文件有打开密码。请在 Excel 里去掉密码、另存后再上传")
+        raise Unreadable(Reason.CORRUPT_FILE, LOCKED)
     if "Workbook" not in ole.streams:
         raise Unreadable(
             Reason.NOT_PAYROLL,
             "这不是 Excel 工资表（可能是 Word 文档、演示文稿或很旧的 Excel）。"
             "请另存为 .xlsx 后再上传",
         )
-    try:
-        marks = _walk(ole.read("Workbook"))
-    except _TOO_BROKEN as error:
-        raise _corrupt() from error
+    marks = _walk(ole.read("Workbook"))
     with calamine.CalamineWorkbook.from_filelike(io.BytesIO(content)) as book:
         return [_grid(book, meta, marks.get(meta.name, _Marks())) for meta in book.sheets_metadata]
-
-
-def _corrupt() -> Unreadable:
-    return Unreadable(
-        Reason.CORRUPT_FILE, "文件不完整或已损坏，请用 Excel 重新打开、另存为 .xlsx 后再上传"
-    )
 
 
 def _records(stream: bytes, start: int) -> Iterator[tuple[int, int, int]]:
@@ -136,9 +126,7 @@ def _walk(stream: bytes) -> dict[str, _Marks]:
     sheets: dict[str, int] = {}
     for kind, at, _length in _records(stream, 0):
         if kind == _FILEPASS:
-            raise Unreadable(
-                Reason.CORRUPT_FILE, "文件有打开密码。请在 Excel 里去掉密码、另存后再上传"
-            )
+            raise Unreadable(Reason.CORRUPT_FILE, LOCKED)
         if kind == _BOUNDSHEET:
             start = struct.unpack_from("<I", stream, at)[0]
             count, wide = stream[at + 6], stream[at + 7] & 1

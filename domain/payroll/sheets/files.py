@@ -2,7 +2,10 @@
 
 import io
 import re
+import struct
 import zipfile
+import zlib
+from collections.abc import Callable
 from pathlib import PurePath
 
 import python_calamine as calamine
@@ -12,7 +15,7 @@ from .delimited import decode, read_delimited
 from .grid import Grid
 from .html_table import declared_charset, read_html
 from .report import Reason
-from .unreadable import MAX_BYTES, Unreadable, refuse_oversize
+from .unreadable import DAMAGED, LOCKED, MAX_BYTES, Unreadable, refuse_oversize
 from .xlsx import read_xlsx
 
 _OTHER_KINDS = (
@@ -29,6 +32,17 @@ _OTHER_KINDS = (
     (b"\x1f\x8b", "压缩包"),
     (b"{\\rtf", "Word 文档"),
     (b"MIME-Version:", "网页存档"),
+)
+_DAMAGE = (
+    calamine.CalamineError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    ValueError,
 )
 _ADVICE = "请上传 .xlsx、.xls 或 .csv 格式的工资表"
 _HTML = re.compile(r"<\s*(html|table|!doctype\s+html|meta|head|body|style|div)\b", re.IGNORECASE)
@@ -47,20 +61,28 @@ def read_grids(content: bytes, filename: str) -> list[Grid]:
     for magic, kind in _OTHER_KINDS:
         if content.startswith(magic):
             raise Unreadable(Reason.NOT_PAYROLL, f"这是{kind}，不是工资表。{_ADVICE}")
-    try:
-        if content.startswith(b"PK"):
-            return _from_zip(content)
-        if content.startswith(OLE_MAGIC):
-            return read_ole(content)
-    except calamine.PasswordError as error:
-        raise Unreadable(
-            Reason.CORRUPT_FILE, "文件有打开密码。请在 Excel 里去掉密码、另存后再上传"
-        ) from error
-    except (calamine.CalamineError, zipfile.BadZipFile) as error:
-        raise Unreadable(
-            Reason.CORRUPT_FILE, "文件不完整或已损坏，请用 Excel 重新打开、另存为 .xlsx 后再上传"
-        ) from error
+    if content.startswith(b"PK"):
+        return _read_book(_from_zip, content)
+    if content.startswith(OLE_MAGIC):
+        return _read_book(read_ole, content)
     return [_from_text(content, PurePath(filename).stem or "表格")]
+
+
+def _read_book(read: Callable[[bytes], list[Grid]], content: bytes) -> list[Grid]:
+    """Whatever breaks inside a damaged archive becomes one sentence."""
+    try:
+        return read(content)
+    except Unreadable:
+        raise
+    except calamine.PasswordError as error:
+        raise Unreadable(Reason.CORRUPT_FILE, LOCKED) from error
+    except _DAMAGE as error:
+        raise Unreadable(Reason.CORRUPT_FILE, DAMAGED) from error
+    except BaseException as error:
+        # calamine is Rust: its panics are no Exception, and have no name that could be imported.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise Unreadable(Reason.CORRUPT_FILE, DAMAGED) from error
 
 
 def _from_zip(content: bytes) -> list[Grid]:

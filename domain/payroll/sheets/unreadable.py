@@ -8,6 +8,9 @@ MAX_ROWS = 100_000  # 20,000 employees as 工资条: header, line and gap for ea
 MAX_COLUMNS = 400
 MAX_CELLS = 12_000_000
 
+DAMAGED = "文件不完整或已损坏，请用 Excel 重新打开、另存为 .xlsx 后再上传"
+LOCKED = "文件有打开密码。请在 Excel 里去掉密码、另存后再上传"
+
 
 class Unreadable(Exception):
     def __init__(self, reason: Reason, sentence: str) -> None:

@@ -9,7 +9,6 @@ import io
 import posixpath
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,7 +18,7 @@ import python_calamine as calamine
 from .amounts import UNCACHED
 from .grid import Grid, texts_of
 from .report import Reason
-from .unreadable import MAX_ROWS, MAX_UNPACKED_BYTES, Unreadable, refuse_oversize
+from .unreadable import LOCKED, MAX_ROWS, MAX_UNPACKED_BYTES, Unreadable, refuse_oversize
 
 _CHUNK = 1 << 20
 _MAX_PARTS = 2_000
@@ -118,7 +117,7 @@ def _unpacked(archive: zipfile.ZipFile) -> dict[str, bytes]:
     left = MAX_UNPACKED_BYTES
     for info in wanted:
         if info.flag_bits & _ENCRYPTED:
-            raise Unreadable(Reason.CORRUPT_FILE, "文件有密码，请去掉密码后再上传")
+            raise Unreadable(Reason.CORRUPT_FILE, LOCKED)
         part = _read_part(archive, info, left)
         if part is None:
             raise too_large
@@ -129,17 +128,12 @@ def _unpacked(archive: zipfile.ZipFile) -> dict[str, bytes]:
 
 def _read_part(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes | None:
     chunks, size = [], 0
-    try:
-        with archive.open(info) as stream:
-            while chunk := stream.read(_CHUNK):
-                size += len(chunk)
-                if size > limit:
-                    return None
-                chunks.append(chunk)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
-        raise Unreadable(
-            Reason.CORRUPT_FILE, "文件不完整或已损坏，请用 Excel 重新打开、另存后再上传"
-        ) from error
+    with archive.open(info) as stream:
+        while chunk := stream.read(_CHUNK):
+            size += len(chunk)
+            if size > limit:
+                return None
+            chunks.append(chunk)
     return b"".join(chunks)
 
 

@@ -1,0 +1,199 @@
+"""Files that are no payroll sheet: a code, a sentence, never an exception."""
+
+import io
+import struct
+import zipfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.payroll.sheets import check_sheet
+from domain.payroll.sheets import unreadable as limits
+
+from .files import FIRST_SHEET, csv_bytes, edited, html, xls, xlsx
+from .people import ROSTER, accepted, check, phone
+
+HEADER = ["姓名", "手机号", "实发工资"]
+GOOD = xlsx([HEADER, ["张伟", phone(1), 5]])
+GOOD_XLS = xls([HEADER, ["张伟", phone(1), 5]])
+
+
+def zipped(**parts: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name.replace("__", "/").replace("_", "."), content)
+    return buffer.getvalue()
+
+
+def ole(*streams: str) -> bytes:
+    """A compound file with these (empty) streams."""
+    header = bytearray(512)
+    header[:8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+    struct.pack_into("<HH", header, 28, 0xFFFE, 9)
+    struct.pack_into("<I", header, 48, 1)
+    struct.pack_into("<II", header, 68, 0xFFFFFFFE, 0)
+    struct.pack_into("<109I", header, 76, 0, *[0xFFFFFFFF] * 108)
+    fat = struct.pack("<128I", 0xFFFFFFFD, 0xFFFFFFFE, *[0xFFFFFFFF] * 126)
+    directory = b""
+    for name in streams:
+        raw = (name + "\0").encode("utf-16-le")
+        directory += raw.ljust(64, b"\0") + struct.pack("<H", len(raw)) + bytes(62)
+    return bytes(header) + fat + directory.ljust(512, b"\0")
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "words"),
+    [
+        (b"", "EMPTY_FILE", "空的"),
+        (b"  \r\n\r\n", "EMPTY_FILE", "空的"),
+        (b"\xef\xbb\xbf", "EMPTY_FILE", "空的"),
+        (b"%PDF-1.7 ...", "NOT_PAYROLL", "PDF"),
+        (b"\x89PNG\r\n\x1a\n....", "NOT_PAYROLL", "图片"),
+        (b"\xff\xd8\xff\xe0....", "NOT_PAYROLL", "图片"),
+        (b"Rar!\x1a\x07....", "NOT_PAYROLL", "压缩包"),
+        (b"{\\rtf1 ...}", "NOT_PAYROLL", "Word"),
+        (bytes(range(256)) * 4, "NOT_PAYROLL", "格式"),
+        (b"<note>not html</note>", "NOT_PAYROLL", "格式"),
+        (b'<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet">',
+         "NOT_PAYROLL", "另存为"),
+        (zipped(word__document_xml=b"<w/>"), "NOT_PAYROLL", "Word"),
+        (zipped(xl__workbook_bin=b"x"), "NOT_PAYROLL", "另存为"),
+        (zipped(photo_jpg=b"x"), "NOT_PAYROLL", "压缩包"),
+        (ole("EncryptedPackage", "EncryptionInfo"), "CORRUPT_FILE", "密码"),
+        (ole("WordDocument"), "NOT_PAYROLL", "Word"),
+        (GOOD[: len(GOOD) // 2], "CORRUPT_FILE", "损坏"),
+        (GOOD_XLS[:700], "CORRUPT_FILE", "损坏"),
+        (xlsx([]), "NOT_PAYROLL", "没有内容"),
+        (xlsx([["姓名", "手机号"], ["张伟", phone(1)]]), "NOT_PAYROLL", "没有找到工资表"),
+        (csv_bytes([["随便"], ["一些", "文字"]]), "NOT_PAYROLL", "没有找到工资表"),
+        (html([["购物清单", "数量"]]), "NOT_PAYROLL", "没有找到工资表"),
+        (csv_bytes([HEADER]) + b'"' + b"x" * 40_000, "CORRUPT_FILE", "引号"),
+    ],
+)  # fmt: skip
+def test_a_wrong_file_is_refused_with_a_sentence(content, code, words):
+    report = check(content, "三月.xlsx")
+
+    assert report.refused is not None
+    assert (report.refused.code, words in report.refused.message) == (code, True)
+    assert (report.accepted, report.held) == ([], [])
+
+
+def test_a_file_beyond_the_limit_is_refused_before_it_is_read():
+    report = check(b"PK" + bytes(limits.MAX_BYTES))
+
+    assert report.refused is not None
+    assert "50 MB" in report.refused.message
+
+
+def test_a_zip_bomb_is_refused_before_it_unfolds(monkeypatch):
+    monkeypatch.setattr("domain.payroll.sheets.xlsx.MAX_UNPACKED_BYTES", 5_000_000)
+    bomb = edited(GOOD, FIRST_SHEET, lambda xml: xml + " " * 6_000_000)
+
+    report = check(bomb)
+
+    assert len(bomb) < 50_000
+    assert report.refused is not None
+    assert report.refused.code == "CORRUPT_FILE"
+    assert "解压" in report.refused.message
+
+
+def test_a_zip_that_lies_about_its_sizes_is_refused():
+    bomb = bytearray(edited(GOOD, FIRST_SHEET, lambda xml: xml + " " * 3_000_000))
+    true_size = struct.pack("<I", len(zipfile.ZipFile(io.BytesIO(bomb)).read(FIRST_SHEET)))
+    lying = bytes(bomb).replace(true_size, struct.pack("<I", 1_000))
+
+    report = check(lying)
+
+    assert report.refused is not None
+    assert report.refused.code == "CORRUPT_FILE"
+
+
+def test_a_lone_cell_far_away_does_not_fill_the_memory():
+    def far(xml: str) -> str:
+        cell = '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
+        return xml.replace("</sheetData>", cell)
+
+    report = check(edited(GOOD, FIRST_SHEET, far))
+
+    assert report.refused is not None
+    assert "行" in report.refused.message
+
+
+def test_a_lone_cell_far_to_the_right_is_refused_too():
+    far = edited(
+        GOOD, FIRST_SHEET, lambda xml: xml.replace("</row>", '<c r="XFD1"><v>1</v></c></row>', 1)
+    )
+
+    report = check(far)
+
+    assert report.refused is not None
+    assert "列" in report.refused.message
+
+
+def test_rows_that_are_only_formatted_do_not_count():
+    def formatted(xml: str) -> str:
+        return xml.replace(
+            "</sheetData>", '<row r="1048576"><c r="XFD1048576" s="0"/></row></sheetData>'
+        )
+
+    assert accepted(check(edited(GOOD, FIRST_SHEET, formatted))) == {2: "E-1"}
+
+
+def test_a_document_type_is_refused():
+    evil = edited(
+        GOOD,
+        "xl/workbook.xml",
+        lambda xml: xml.replace("?>", '?><!DOCTYPE x [<!ENTITY a "b">]>', 1),
+    )
+
+    report = check(evil)
+
+    assert report.refused is not None
+    assert report.refused.code == "CORRUPT_FILE"
+
+
+def test_too_many_rows_of_text_are_refused(monkeypatch):
+    monkeypatch.setattr(limits, "MAX_ROWS", 10)
+
+    report = check(csv_bytes([HEADER] + [["张伟", phone(1), 5]] * 10), "a.csv")
+
+    assert report.refused is not None
+    assert "10 行" in report.refused.message
+
+
+def test_a_password_in_an_old_xls_is_named():
+    # FILEPASS right after the first BOF record of the workbook stream.
+    bof = GOOD_XLS.index(b"\x09\x08\x10\x00\x00\x06")
+    record = b"\x2f\x00\x36\x00" + bytes(0x36)
+    at = bof + 20
+    locked = GOOD_XLS[:at] + record + GOOD_XLS[at + len(record) :]
+
+    report = check(locked)
+
+    assert report.refused is not None
+    assert "密码" in report.refused.message
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    kind=st.sampled_from(["xlsx", "xls"]),
+    cuts=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=8)), max_size=6),
+    end=st.floats(0.1, 1),
+)
+def test_damaged_bytes_never_raise(kind, cuts, end):
+    content = bytearray(GOOD if kind == "xlsx" else GOOD_XLS)
+    for place, junk in cuts:
+        at = int(place * (len(content) - 8))
+        content[at : at + len(junk)] = junk
+
+    report = check_sheet(bytes(content[: int(len(content) * end)]), "x", ROSTER)
+
+    assert report.refused is not None or report.accepted or report.held or report.skipped
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=400))
+def test_random_bytes_never_raise(content):
+    assert check_sheet(content, "x.csv", ROSTER).accepted == []
