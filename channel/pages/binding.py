@@ -23,7 +23,7 @@ FAULTS = {
 }
 TITLES: dict[type[DomainError], str] = {
     BindingRefused: "信息对不上",
-    BindingLocked: "今天试得太多了",
+    BindingLocked: "试的次数太多",
     BoundToAnotherWechat: "已绑定另一个微信",
 }
 

@@ -5,6 +5,7 @@ from sqlalchemy import func, select
 
 from domain.directory.models import Identity
 from tests.channel.pages.conftest import query_of
+from tests.factories import make_org
 
 OPENID = "o6_bmjrPTlm6_2sgVt7hMZOPfL2M"
 ALLOWED = {"openid": OPENID, "access_token": "t", "scope": "snsapi_base"}
@@ -36,6 +37,15 @@ def test_who_comes_back_is_signed_in_and_led_to_the_page_they_wanted(client, acc
 
     assert answer.location == "/me/payslips?year=2025"
     assert client.get("/me/payslips").location == "/me/bind"  # known, and bound to nobody yet
+
+
+def test_pages_name_the_bank_whose_account_was_opened(client, somebody, wechat):
+    me = somebody()
+    wechat(**ALLOWED | {"openid": me.identity.openid})
+
+    come_back(client, set_out(client))
+
+    assert make_org(me.account.org_path).name in client.get("/me/payslips").text
 
 
 def test_signing_in_changes_the_session_id(client, account, wechat):
