@@ -29,6 +29,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.datastructures import CallbackDict
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter, Map
 
 from core.clock import business_date, china_time
 from core.errors import DomainError
@@ -261,7 +262,15 @@ def _finish_headers(response: Response) -> Response:
     return response
 
 
+class StoredId(IntegerConverter):
+    """``<int:…>`` up to what a database holds: a longer number is no address, not an error."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=2**63 - 1)
+
+
 def init_web(app: Flask, settings: Settings) -> None:
+    app.url_map.converters["int"] = StoredId
     app.config.update(
         # CSRF tokens are bound to the server-side session; this key only signs them.
         SECRET_KEY=hashlib.sha256(
