@@ -28,6 +28,7 @@ from domain.payroll.models import (
     QuestionStatus,
 )
 from domain.payroll.service import push_topic, reading_progress, unseal_held
+from domain.payroll.sheets import Column, Layout
 from domain.payroll.sheets import HeldRow as HeldContent
 from domain.payroll.slips import SlipContent
 from domain.pushes.models import Push, PushStatus
@@ -70,8 +71,11 @@ class BatchDetail:
 
 @dataclass(frozen=True, slots=True)
 class HeldView:
+    """``summary`` names the columns that say where somebody works and what they get."""
+
     id: int
     content: HeldContent
+    summary: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +169,13 @@ def _batches(actor: Actor) -> Select[Any]:
 def list_held(actor: Actor, batch_id: int) -> list[HeldView]:
     """The rows that still wait, in the order of the sheet (the first 200)."""
     actor.require(Permission.PAYROLL_READ)
+    stored = reading().scalar(
+        select(PayrollBatch.layout).where(
+            PayrollBatch.id == batch_id, PayrollBatch.visible_to(actor)
+        )
+    )
+    parts = Layout.from_dict(stored).parts if stored else ()
+    summaries = [tuple(c.label for c in part.columns if _sums_up(c)) for part in parts]
     query = (
         select(HeldRow.id, HeldRow.content_sealed)
         .where(
@@ -175,16 +186,24 @@ def list_held(actor: Actor, batch_id: int) -> list[HeldView]:
         .order_by(HeldRow.id)
         .limit(MOST_HELD_SHOWN)
     )
-    return [HeldView(row.id, unseal_held(row.content_sealed)) for row in reading().execute(query)]
+    held = [(row.id, unseal_held(row.content_sealed)) for row in reading().execute(query)]
+    return [HeldView(id_, content, summaries[content.layout]) for id_, content in held]
+
+
+def _sums_up(column: Column) -> bool:
+    return bool(column.label) and (column.role in ("dept", "net") or bool(column.total))
 
 
 def names_of_candidates(actor: Actor, emp_ids: Sequence[str]) -> dict[str, str]:
-    """emp_id → ``姓名 · 部门``, for the choices beside a held row."""
+    """emp_id → ``姓名 · 部门 · 工号``, for the choices beside a held row."""
     actor.require(Permission.ROSTER_READ)
-    query = select(Employee.emp_id, Employee.name, Employee.department).where(
+    query = select(Employee.emp_id, Employee.name, Employee.department, Employee.emp_no).where(
         Employee.visible_to(actor), Employee.emp_id.in_(emp_ids)
     )
-    return {row.emp_id: f"{row.name} · {row.department}" for row in reading().execute(query)}
+    return {
+        row.emp_id: " · ".join(filter(None, (row.name, row.department, row.emp_no or row.emp_id)))
+        for row in reading().execute(query)
+    }
 
 
 def list_recipients(
@@ -192,8 +211,10 @@ def list_recipients(
     batch_id: int,
     *,
     only: RecipientFilter = RecipientFilter.ALL,
+    name: str = "",
     after: int = 0,
 ) -> Page[RecipientRow]:
+    """In the order of the sheet; ``name`` narrows them to names that begin so."""
     actor.require(Permission.PAYROLL_READ)
     query = (
         select(
@@ -215,6 +236,8 @@ def list_recipients(
         .order_by(Payslip.id)
         .limit(PAGE_SIZE + 1)
     )
+    if name:
+        query = query.where(Employee.name.startswith(name, autoescape=True))
     match only:
         case RecipientFilter.UNREAD:
             query = query.where(Payslip.read_at.is_(None))

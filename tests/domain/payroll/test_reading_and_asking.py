@@ -242,6 +242,7 @@ def test_recipients_can_be_narrowed(session, slip, owner):
     assert queries.list_recipients(hr, batch_id, after=everybody[0].payslip_id).rows == [
         everybody[1]
     ]
+    assert [row.name for row in queries.list_recipients(hr, batch_id, name="李").rows] == ["李四"]
     assert queries.list_recipients(make_hr("/hq/bj/ent-2/"), batch_id).rows == []
 
 
@@ -253,4 +254,4 @@ def test_batches_come_in_pages_and_candidates_by_name(session):
     assert [row.id for row in queries.list_batches(hr).rows] == [second.id, first.id]
     assert [row.id for row in queries.list_batches(hr, before=second.id).rows] == [first.id]
     names = queries.names_of_candidates(hr, [employee.emp_id])
-    assert names == {employee.emp_id: "张三 · 教务处"}
+    assert names == {employee.emp_id: f"张三 · 教务处 · {employee.emp_no}"}

@@ -102,6 +102,7 @@ def test_a_sheet_becomes_slips_and_held_rows(session, hr):
     assert sorted(content.net_fen for content in contents) == [500000, 590000]
     held = queries.list_held(hr, batch_id)
     assert [view.content.reasons for view in held] == [("NOT_FOUND",)]
+    assert [view.summary for view in held] == [("实发工资",)]
 
 
 def test_the_month_that_hr_gave_wins_over_the_sheets(session, hr):
