@@ -90,7 +90,9 @@ def _line(row: AuditRow, names: dict[int, str]) -> AuditLine:
             who = "员工"
         case ActorKind.SYSTEM:
             who = "系统"
-    counts = [COUNTS[key].format(value) for key, value in row.details.items() if key in COUNTS]
+    counts = [
+        COUNTS[key].format(value) for key, value in row.details.items() if value and key in COUNTS
+    ]
     return AuditLine(
         id=row.id,
         at=row.at,

@@ -59,10 +59,11 @@ def desk_room(name: str, prefix: str | None = None) -> Blueprint:
 
 
 def _frame() -> dict[str, Any]:
-    # What htmx asks for has no frame around it, and comes every second or two.
-    if request.headers.get("HX-Request"):
+    actor: Actor | None = g.get("actor")
+    # What htmx asks for has no frame around it, and comes every second or two; and a form without
+    # its token is refused before the guard has seen who is there.
+    if actor is None or request.headers.get("HX-Request"):
         return {"period_in_words": period_in_words}
-    actor: Actor = g.actor
     *above, enterprise = line_of_orgs(actor.org_path)
     banks = [org.name for org in above if org.kind in (OrgKind.UNION, OrgKind.BANK)]
     return {

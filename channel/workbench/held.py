@@ -7,8 +7,6 @@ from core.security import mask_card, mask_id_no, mask_phone
 from domain.payroll.queries import HeldView
 from domain.payroll.sheets import Reason
 
-MOST_READ = 8
-
 REASONS: dict[Reason, str] = {
     Reason.NOT_FOUND: "查无此人",
     Reason.AMBIGUOUS: "重名",
@@ -70,7 +68,7 @@ def _card(view: HeldView, names: Mapping[str, str]) -> HeldCard:
         row=content.row,
         message=content.message,
         reasons=tuple(REASONS.get(reason, str(reason)) for reason in content.reasons),
-        read=_read(content.identifiers, content.cells),
+        read=_read(view),
         cells=tuple(content.cells.items()),
         candidates=tuple(
             Candidate(emp_id, names[emp_id]) for emp_id in content.candidates if emp_id in names
@@ -78,13 +76,13 @@ def _card(view: HeldView, names: Mapping[str, str]) -> HeldCard:
     )
 
 
-def _read(identifiers: Mapping[str, str], cells: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Who it seems to be, then what else stands in the row."""
+def _read(view: HeldView) -> tuple[tuple[str, str], ...]:
+    """Who it seems to be, where they work and what they get."""
+    content = view.content
     who = [
-        (label, MASKS.get(kind, str)(identifiers[kind]))
+        (label, MASKS.get(kind, str)(content.identifiers[kind]))
         for kind, label in IDENTIFIERS.items()
-        if kind in identifiers
+        if kind in content.identifiers
     ]
-    known = set(identifiers.values())
-    others = [(label, text) for label, text in cells.items() if text and text not in known]
-    return (*who, *others[:MOST_READ])
+    summary = [(label, content.cells.get(label) or "没有填") for label in view.summary]
+    return (*who, *summary)

@@ -49,6 +49,7 @@ class UploadForm(Form):
 
 class RecipientsQuery(Form):
     only: RecipientFilter = RecipientFilter.ALL
+    name: str = Field(default="", max_length=50)
     after: Cursor = 0
 
 
@@ -151,7 +152,9 @@ def _batch_page(detail: BatchDetail) -> dict[str, object]:
 def _recipients(batch_id: int) -> dict[str, object]:
     query = query_of(RecipientsQuery)
     return {
-        "recipients": list_recipients(g.actor, batch_id, only=query.only, after=query.after),
+        "recipients": list_recipients(
+            g.actor, batch_id, only=query.only, name=query.name, after=query.after
+        ),
         "query": query,
         "filters": FILTERS,
     }

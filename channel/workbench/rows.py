@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import Field, StringConstraints
 
 from channel.workbench.desk import Cursor, Form, desk_room, read_values, see_other, sentences
+from core.errors import BadInput
 from domain.payroll import service
 
 bp = desk_room("rows", "/payroll/<int:batch_id>/rows")
@@ -23,6 +24,10 @@ class RowForm(Form):
 
 class SelectionForm(Form):
     held_id: list[Cursor] = Field(max_length=200)
+
+
+class NothingChosen(BadInput):
+    code, message = "nothing_chosen", "请先选中要处理的行"
 
 
 @bp.post("/<int:held_id>")
@@ -46,6 +51,8 @@ def settle(batch_id: int, held_id: int) -> ResponseReturnValue:
 def leave_out(batch_id: int) -> ResponseReturnValue:
     form = read_values(SelectionForm, {"held_id": request.form.getlist("held_id")})
     with sentences():
+        if not form.held_id:
+            raise NothingChosen
         for held_id in form.held_id:
             service.leave_out(g.actor, held_id)
         flash(f"{len(form.held_id)} 行不发工资条", "ok")
