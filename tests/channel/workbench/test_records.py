@@ -1,0 +1,178 @@
+"""Questions, sent messages and the audit trail at the desk."""
+
+import pytest
+from sqlalchemy import select
+
+from core.db import transaction
+from core.queues import Job
+from domain.audit import service as audit_service
+from domain.directory.access import Actor, ActorKind, Role
+from domain.payroll import viewing
+from domain.payroll.models import PayslipQuestion, QuestionStatus
+from domain.pushes.models import Push, PushStatus
+from tests.counting import count_queries
+from tests.factories import (
+    make_batch,
+    make_employee,
+    make_hr,
+    make_org,
+    make_payslip,
+    make_push,
+    make_question,
+    make_user,
+)
+
+SCRIPT = "<script>alert(1)</script>"
+
+
+# --- questions ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def question(hr):
+    return make_question(make_payslip(make_employee(name="陈静")), "养老保险怎么算的？", item=1)
+
+
+def test_open_questions_stand_first(client, hr):
+    slip = make_payslip(make_employee(name="陈静"))
+    make_question(slip, answer="下月补发")
+    make_question(make_payslip(make_employee(name="吴磊")))
+
+    page = client.get("/hr/questions").text
+
+    assert page.index("吴磊") < page.index("已回复") < page.index("陈静")
+
+
+def test_without_questions_the_page_says_so(client, hr):
+    assert "没有待回复的提问" in client.get("/hr/questions").text
+
+
+def test_questions_come_in_pages(client, hr):
+    slip = make_payslip(make_employee())
+    for _ in range(51):
+        make_question(slip)
+        make_question(slip, answer="好")
+
+    page = client.get("/hr/questions").text
+
+    assert "open_before=" in page
+    assert "answered_before=" in page
+
+
+def test_an_answer_goes_back_to_the_employee_as_a_message(client, hr, question, session, queue):
+    assert "养老保险怎么算的？" in client.get(f"/hr/questions/{question.id}").text
+
+    answer = client.post(f"/hr/questions/{question.id}", data={"text": "按基数的 8% 计算。"})
+
+    assert answer.status_code == 303
+    assert "按基数的 8% 计算。" in client.get(answer.location).text
+    stored = session.get_one(PayslipQuestion, question.id, populate_existing=True)
+    assert stored.status is QuestionStatus.ANSWERED
+    push = session.scalars(select(Push)).one()
+    assert queue.args(Job.DELIVER_PUSH) == [(push.id,)]
+
+
+@pytest.mark.parametrize("text", ["", "   ", "长" * 501], ids=["none", "blank", "long"])
+def test_an_answer_that_says_nothing_or_too_much_is_refused(client, question, session, text):
+    answer = client.post(f"/hr/questions/{question.id}", data={"text": text})
+
+    assert "不超过 500 字" in client.get(answer.location).text
+    assert session.scalars(select(Push)).all() == []
+
+
+def test_a_question_is_text_and_never_markup(client, hr):
+    question = make_question(make_payslip(make_employee(name=SCRIPT)), SCRIPT)
+
+    for path in ("/hr/questions", f"/hr/questions/{question.id}", "/hr/"):
+        assert SCRIPT not in client.get(path).text
+
+
+def test_another_enterprises_question_does_not_exist(client, question):
+    client.sign_in("/hr", user_id=make_hr("/hq/bj/ent-2/").id)
+
+    assert client.get(f"/hr/questions/{question.id}").status_code == 404
+    assert client.post(f"/hr/questions/{question.id}", data={"text": "好"}).status_code == 404
+    assert "陈静" not in client.get("/hr/questions").text
+
+
+# --- messages -------------------------------------------------------------------------------
+
+
+def test_every_state_of_a_message_has_its_words(client, hr, account):
+    for status in PushStatus:
+        make_push(make_employee(), account, status=status)
+
+    page = client.get("/hr/pushes").text
+
+    for words in ("待发送", "发送中", "已发出", "已送达", "稍后重试", "未送达", "结果不明"):
+        assert words in page
+
+
+def test_messages_come_in_pages(client, hr, account):
+    assert "还没有发送过通知" in client.get("/hr/pushes").text
+    employee = make_employee()
+    pushes = [make_push(employee, account) for _ in range(51)]
+
+    page = client.get("/hr/pushes").text
+
+    assert f"before={pushes[1].id}" in page
+    assert "回到第一页" in client.get(f"/hr/pushes?before={pushes[1].id}").text
+
+
+def test_finance_sees_messages_but_nobodys_whole_name(client, hr, account):
+    make_push(make_employee(name="欧阳静"), account)
+    client.sign_in("/hr", user_id=make_user("/hq/bj/ent-1/", Role.FINANCE).id)
+
+    page = client.get("/hr/pushes").text
+
+    assert "欧*" in page
+    assert "欧阳静" not in page
+
+
+# --- the trail ------------------------------------------------------------------------------
+
+
+def test_the_trail_says_who_did_what_in_words(client, hr, account):
+    slip = make_payslip(make_employee(), make_batch())
+    viewing.look_at_payslip(hr, slip.id)
+
+    page = client.get("/hr/audit").text
+
+    assert "查看一张工资条" in page
+    assert "周敏" in page
+
+
+def test_the_trail_knows_employees_and_the_system(client, hr):
+    org = make_org("/hq/bj/ent-1/")
+    employee = Actor(ActorKind.EMPLOYEE, 7, "")
+    with transaction() as writing:
+        audit_service.record(writing, Actor.system(), "payroll.batch.read", org, accepted=3, held=0)
+        audit_service.record(writing, employee, "payroll.payslip.opened", org)
+        audit_service.record(writing, employee, "a.new.action", org)
+
+    page = client.get("/hr/audit").text
+
+    for words in ("系统", "对上 3 行", "员工打开工资条", "a.new.action"):
+        assert words in page
+    assert "待核对 0 行" not in page
+
+
+def test_the_trail_comes_in_pages_under_the_same_number_of_queries(client, hr):
+    slip = make_payslip(make_employee())
+    viewing.look_at_payslip(hr, slip.id)
+    with count_queries() as one:
+        client.get("/hr/audit")
+    for _ in range(51):
+        viewing.look_at_payslip(hr, slip.id)
+    with count_queries() as many:
+        page = client.get("/hr/audit").text
+
+    assert one.count == many.count
+    assert "before=" in page
+
+
+def test_another_enterprises_trail_stays_its_own(client, hr, account):
+    slip = make_payslip(make_employee("/hq/bj/ent-2/"))
+    viewing.look_at_payslip(make_hr("/hq/bj/ent-2/", name="郑别家"), slip.id)
+
+    assert "郑别家" not in client.get("/hr/audit").text
