@@ -122,7 +122,7 @@ class KeyRing:
 
     def _load(self) -> None:
         with self._lock:
-            for row in reading().scalars(select(DataKey)):
+            for row in reading().scalars(select(DataKey).order_by(DataKey.id)):
                 raw = base64.b64decode(row.wrapped)
                 try:
                     key = self._master.decrypt(raw[:_NONCE], raw[_NONCE:], row.use.encode())
@@ -130,7 +130,7 @@ class KeyRing:
                     raise SealBroken("XINQIAO_MASTER_KEY does not open the data keys") from error
                 if row.use == SEALING:
                     self._sealing[row.id] = AESGCM(key)
-                else:
+                elif not self._index_key:  # the first for ever, should two upgrades have met
                     self._index_key = key
 
 

@@ -1,0 +1,105 @@
+"""Jobs follow the commit; when Redis is away, the row is still there."""
+
+import logging
+
+import pytest
+from rq.serializers import JSONSerializer
+from sqlalchemy import select
+
+from core import queues
+from core.clock import utc_now
+from core.db import transaction
+from core.queues import (
+    Job,
+    QueueName,
+    enqueue,
+    enqueue_after_commit,
+    enqueue_many_after_commit,
+    enqueue_once,
+    get_queue,
+)
+from core.redis import connect
+from domain.directory.models import Org, OrgKind
+
+
+@pytest.fixture
+def redis_is_away(monkeypatch):
+    away = connect("unix:///nowhere/redis.sock", decode=False)
+    monkeypatch.setattr(queues, "queue_redis", lambda: away)
+
+
+def new_org():
+    return Org(org_path="/hq/", kind=OrgKind.UNION, name="总行", created_at=utc_now())
+
+
+def test_a_job_is_enqueued_when_the_row_is_there(session, queue):
+    with transaction() as writing:
+        writing.add(new_org())
+        enqueue_after_commit(QueueName.PUSH, Job.DELIVER_PUSH, 7)
+        assert queue.count == 0
+
+    assert queue.jobs == [(Job.DELIVER_PUSH, (7,))]
+
+
+def test_a_rolled_back_row_has_no_job(session, queue):
+    def fail():
+        with transaction():
+            enqueue_after_commit(QueueName.PUSH, Job.DELIVER_PUSH, 7)
+            enqueue_many_after_commit(QueueName.PUSH, Job.DELIVER_PUSH, [8, 9])
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        fail()
+
+    assert queue.count == 0
+
+
+def test_many_jobs_keep_their_order(session, queue):
+    with transaction():
+        enqueue_many_after_commit(QueueName.PUSH, Job.DELIVER_PUSH, [3, 1, 2])
+
+    assert queue.args(Job.DELIVER_PUSH) == [(3,), (1,), (2,)]
+
+
+def test_each_queue_has_its_own_jobs(queue):
+    enqueue(QueueName.INBOX, Job.HANDLE_INBOX_EVENT, 1)
+    enqueue(QueueName.PUSH, Job.SWEEP)
+
+    assert [job.func_name for job in get_queue(QueueName.INBOX).jobs] == [
+        Job.HANDLE_INBOX_EVENT.value
+    ]
+    assert queue.names == [Job.HANDLE_INBOX_EVENT, Job.SWEEP]
+
+
+def test_a_job_is_json_and_carries_a_time_limit_and_a_retry(queue):
+    enqueue(QueueName.PUSH, Job.DELIVER_PUSH, 7)
+
+    (job,) = get_queue(QueueName.PUSH).jobs
+    assert job.serializer is JSONSerializer
+    assert (job.timeout, job.retries_left) == (queues.TIMEOUT_SECONDS[Job.DELIVER_PUSH], 1)
+
+
+def test_every_job_has_a_time_limit():
+    assert set(queues.TIMEOUT_SECONDS) == set(Job)
+
+
+def test_the_same_slot_of_the_timetable_is_one_job(queue):
+    assert enqueue_once(QueueName.PUSH, Job.SWEEP, job_id="sweep-1200") is True
+    assert enqueue_once(QueueName.PUSH, Job.SWEEP, job_id="sweep-1200") is False
+    assert enqueue_once(QueueName.PUSH, Job.SWEEP, job_id="sweep-1201") is True
+
+    assert queue.count == 2
+
+
+def test_when_redis_is_away_the_row_is_kept_and_it_is_logged(session, caplog, redis_is_away):
+    with caplog.at_level(logging.WARNING, "xinqiao"), transaction() as writing:
+        writing.add(new_org())
+        enqueue_many_after_commit(QueueName.PUSH, Job.DELIVER_PUSH, [7, 8])
+
+    assert session.scalars(select(Org.org_path)).all() == ["/hq/"]
+    (record,) = caplog.records
+    assert (record.getMessage(), record.job, record.count) == (
+        "queue unreachable",
+        "DELIVER_PUSH",
+        2,
+    )
