@@ -87,7 +87,8 @@ class Receiver:
 
 
 async def prepare(session: aiohttp.ClientSession, url: str) -> tuple[list[str], str, str]:
-    account = {"name": "speed", "appid": "wxspeed", "secret": "s", "callback_url": url}
+    account: dict[str, Any] = {"name": "speed", "appid": "wxspeed", "secret": "s"}
+    account["callback_url"] = url
     account |= {
         "aes_key": "a" * 43,
         "settings": {"quotas": {"/cgi-bin/message/template/send": 10**9}},

@@ -304,7 +304,7 @@ function articleCard(article) {
   return article.url ? pageLink(article.url, "card", picture, body) : el("div", { class: "card" }, picture, body);
 }
 
-const LINKS = /<a\s[^>]*href=["'](https?:[^"']+)["'][^>]*>([^<]*)<\/a>|(https?:\/\/[^\s<]+)/g;
+const LINKS = /<a\s[^>]*href=["'](https?:[^"']+)["'][^>]*>([^<]*)<\/a>|(https?:\/\/[\w\-./?%&=#~:+,;@!$()*]+)/g;
 
 function textParts(message) {
   if (message.kind === "msgmenu") return menuChoices(message);
@@ -537,8 +537,20 @@ async function showMe(mine) {
 const SCREENS = { chats: showChats, chat: showChat, scan: showScanner, me: showMe };
 let isBusy = false;
 let isStale = false;
+let arePeopleStale = true;
 
-async function refresh() {
+/** News must not move the rows under a hand that is about to choose one. */
+function refreshLive() {
+  if (!$("people-rows").matches(":hover")) arePeopleStale = true;
+  redraw();
+}
+
+function refresh() {
+  arePeopleStale = true;
+  return redraw();
+}
+
+async function redraw() {
   if (isBusy) {
     isStale = true;
     return;
@@ -556,7 +568,10 @@ async function refresh() {
 
 async function draw() {
   $("clock").textContent = new Date().toLocaleTimeString("zh-CN", { hour: "2-digit", minute: "2-digit", hour12: false });
-  if (isDesk()) await showPeople();
+  if (isDesk() && arePeopleStale) {
+    arePeopleStale = false;
+    await showPeople();
+  }
   if (!state.person) {
     state.view = "me";
     await showMe({ unread: 0, chats: [] });
@@ -569,6 +584,7 @@ async function draw() {
     return;
   }
   const mine = await response.json();
+  $("holder").textContent = mine.name;
   mine.unread = mine.chats.reduce((sum, chat) => sum + chat.unread, 0);
   if (state.view !== "chat") $("foot").dataset.key = "";
   await SCREENS[state.view](mine);
@@ -576,5 +592,6 @@ async function draw() {
 
 $("back").addEventListener("click", () => go("chats"));
 $("search").addEventListener("input", refresh);
-new EventSource("/phone/live").addEventListener("message", refresh);
+$("people-rows").addEventListener("pointerleave", refresh);
+new EventSource("/phone/live").addEventListener("message", refreshLive);
 refresh();

@@ -38,9 +38,13 @@ def get_quota(call: Call) -> Json:
 
 
 def check_callback(call: Call) -> Json:
-    if call.body.get("action") not in {"all", "dns", "ping"}:
+    action = call.body.get("action")
+    if action not in {"all", "dns", "ping"}:
         raise Refusal(40035)
-    return {"dns": [{"ip": "127.0.0.1", "real_operator": "DEFAULT"}], "ping": []}
+    dns = {"ip": "127.0.0.1", "real_operator": "DEFAULT"}
+    ping = {"ip": "127.0.0.1", "from_operator": "DEFAULT", "package_loss": "0%", "time": "1.0ms"}
+    answer = {"dns": [dns], "ping": [ping]}
+    return answer if action == "all" else {action: answer[action]}
 
 
 APIS = {

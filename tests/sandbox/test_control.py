@@ -140,6 +140,18 @@ def test_only_this_machine_may_steer(client):
     assert status_for("192.168.1.20", "/hall") == 200
 
 
+def test_the_platform_tells_its_addresses_and_checks_the_network(client):
+    assert client.get("/cgi-bin/get_api_domain_ip") == {"ip_list": ["127.0.0.1"]}
+    assert client.get("/cgi-bin/getcallbackip") == {"ip_list": ["127.0.0.1"]}
+    check = "/cgi-bin/callback/check"
+    assert set(client.post(check, {"action": "all", "check_operator": "DEFAULT"})) == {
+        "dns",
+        "ping",
+    }
+    assert set(client.post(check, {"action": "dns"})) == {"dns"}
+    assert client.post(check, {"action": "dance"})["errcode"] == 40035
+
+
 # Faults
 
 
