@@ -29,6 +29,7 @@ class Sides:
     deductions_total: int | None
     earnings: tuple[int, ...]
     deductions: tuple[int, ...]
+    later: tuple[int, ...]  # earnings that the sheet adds behind its own total
     explicit: bool
 
     @classmethod
@@ -40,14 +41,16 @@ class Sides:
             found = [c.index for c in seen if c.total == which]
             return found[0] if len(found) == 1 else None
 
+        gross = total("earnings")
         earnings = [c for c in seen if c.kind == "earning"]
         deductions = [c for c in seen if c.kind == "deduction"]
         return cls(
             net.index if net else None,
-            total("earnings"),
+            gross,
             total("deductions"),
-            tuple(c.index for c in earnings),
+            tuple(c.index for c in earnings if gross is None or c.index < gross),
             tuple(c.index for c in deductions),
+            tuple(c.index for c in earnings if gross is not None and c.index > gross),
             bool(earnings and deductions)
             and all(is_explicit_group(c.group) for c in earnings + deductions),
         )
@@ -75,6 +78,15 @@ def _totals_give_net(sides: Sides, amounts: Amounts, sign: int) -> str | None:
     return _difference("应发合计", earned, sign * (taken or 0), net)
 
 
+def _totals_and_later_give_net(sides: Sides, amounts: Amounts, sign: int) -> str | None:
+    earned = _at(amounts, sides.earnings_total)
+    net = _at(amounts, sides.net)
+    if net is None or earned is None:
+        return None
+    taken = _at(amounts, sides.deductions_total) or 0
+    return _difference("应发", earned + _sum(amounts, sides.later), sign * taken, net)
+
+
 def _columns_give_net(sides: Sides, amounts: Amounts, sign: int) -> str | None:
     net = _at(amounts, sides.net)
     if net is None:
@@ -82,6 +94,7 @@ def _columns_give_net(sides: Sides, amounts: Amounts, sign: int) -> str | None:
     earned = _at(amounts, sides.earnings_total)
     if earned is None:
         earned = _sum(amounts, sides.earnings)
+    earned += _sum(amounts, sides.later)
     taken = _at(amounts, sides.deductions_total)
     if taken is None:
         taken = _sum(amounts, sides.deductions)
@@ -116,6 +129,7 @@ def _sum_sentence(word: str, columns: int, total: int) -> str | None:
 
 _RULES: dict[str, Rule] = {
     "totals": _totals_give_net,
+    "totals and later": _totals_and_later_give_net,
     "net": _columns_give_net,
     "earnings": _earnings_add_up,
     "deductions": _deductions_add_up,
@@ -130,7 +144,9 @@ def learn_sums(layout: SheetLayout, rows: Sequence[Amounts]) -> SheetLayout:
     sign = _deduction_sign(sides, rows)
     checks = []
     if sides.earnings_total is not None and sides.deductions_total is not None:
-        checks.append("totals")
+        later = sides.later and not _keeps("totals", sides, rows, sign)
+        wide = later and _keeps("totals and later", sides, rows, sign)
+        checks.append("totals and later" if wide else "totals")
     elif (sides.earnings or sides.earnings_total is not None) and _keeps(
         "net", sides, rows, sign, strict_when_few=sides.explicit
     ):

@@ -140,6 +140,12 @@ def _check_grids(
     ]
     if not reads:
         raise Unreadable(Reason.NOT_PAYROLL, _no_payroll_sentence(grids, filename))
+    for grid, read in reads:
+        if any(words.is_other_unit(title) for title in read.titles):
+            raise Unreadable(
+                Reason.NOT_PAYROLL,
+                f"工作表“{grid.name}”的金额单位不是元，请把金额换成元、改掉表头的单位后再上传",
+            )
     _judge(reads, parts, roster, report, on_progress)
     _describe(reads, parts, report)
     found = next((p for g, r in reads if (p := period_of(r.titles, g.name, filename))), None)
@@ -283,15 +289,21 @@ def _amounts(texts: list[str], part: _Part, grid: Grid, row: int) -> _Amounts:
         if (text := texts[index]) and isinstance(amount := read_amount(text), int):
             amounts[index] = amount
     for net in part.nets:
-        if amounts[net] == 0 and (row, net) in grid.formulas and _pays_something(amounts, net):
+        if amounts[net] == 0 and (row, net) in grid.formulas and _owes_something(amounts, part):
             # Programs that write formulas without computing them leave 0 behind.
             texts[net] = UNCACHED
             amounts[net] = read_amount(UNCACHED)
     return amounts
 
 
-def _pays_something(amounts: _Amounts, net: int) -> bool:
-    return any(isinstance(value, int) and value for c, value in enumerate(amounts) if c != net)
+def _owes_something(amounts: _Amounts, part: _Part) -> bool:
+    earned, taken = (
+        amounts[column] if column is not None else None
+        for column in (part.sides.earnings_total, part.sides.deductions_total)
+    )
+    if isinstance(earned, int) and isinstance(taken, int) and earned == abs(taken):
+        return False
+    return any(isinstance(amounts[c], int) and amounts[c] for c in part.places.money)
 
 
 # --- understanding columns by what stands in them ----------------------------------------------

@@ -69,6 +69,9 @@ class Roster:
                 self._by_key[kind, value].append(person)
             if number := person.keys.get("emp_no"):
                 self._by_short_no[number.lstrip("0")].append(person)
+            own_id = read_emp_no(person.entry.emp_id).value
+            if own_id != person.keys.get("emp_no"):  # some sheets write it where the 工号 belongs
+                self._by_short_no[own_id.lstrip("0")].append(person)
 
     def __len__(self) -> int:
         return len(self.people)
@@ -105,7 +108,7 @@ def _person(entry: RosterEntry) -> Person:
     readings = {
         "phone": read_phone(entry.phone),
         "id_no": read_id(entry.id_no),
-        "emp_no": read_emp_no(entry.emp_no),
+        "emp_no": read_emp_no(entry.emp_no or entry.emp_id),
         "bank_card": read_card(entry.bank_card),
     }
     keys = {

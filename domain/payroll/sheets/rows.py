@@ -36,7 +36,8 @@ class Places:
             c.index for c in layout.columns if c.role in ("phone", "id_no", "emp_no", "bank_card")
         )
         money = tuple(c.index for c in layout.columns if c.is_money)
-        labels = tuple(c.index for c in layout.columns if c.index not in money)
+        end = min(money, default=len(layout.columns))  # remarks behind the money may say anything
+        labels = tuple(range(end))
         return cls(at("name"), keys, at("dept"), money, labels)
 
 
@@ -44,7 +45,7 @@ def kind_of_row(row: list[str], places: Places, roster: Roster) -> str:
     """``data``, ``blank``, or why the row is skipped."""
     name = row[places.name] if places.name is not None else ""
     if name and roster.named(name):
-        return "data"
+        return "signature" if _is_signed(row, places) else "data"
     filled = [column for column, text in enumerate(row) if text]
     if not filled:
         return "blank"
@@ -58,6 +59,13 @@ def kind_of_row(row: list[str], places: Places, roster: Roster) -> str:
     if money:
         return "data" if name or any(text.strip("0.-") for text in money) else "blank"
     return _kind_of_words(row, filled, name)
+
+
+def _is_signed(row: list[str], places: Places) -> bool:
+    """``制表：`` beside the name of a colleague, and nothing that is a payment."""
+    if any(any(map(str.isdigit, row[column])) for column in (*places.money, *places.keys)):
+        return False
+    return any(_SIGNATURE.search(text) for text in row)
 
 
 def _has_key(row: list[str], places: Places) -> bool:

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from .report import ItemKind
 
-_UNIT = re.compile(r"[(\[【](单位[:：]?)?(元|人民币|RMB|¥|元/月|万元)[)\]】]$|:$", re.IGNORECASE)
+_UNIT = re.compile(r"[(\[【](单位[:：]?)?(元|人民币|RMB|¥|元/月)[)\]】]$|:$", re.IGNORECASE)
 
 
 @lru_cache(maxsize=8192)
@@ -85,7 +85,7 @@ _EMPLOYER = _words(
     r"(单位|企业|公司)(缴|承担|部分|应缴|负担|养老|医疗|失业|工伤|生育|公积金|社保|成本|年金)"
     r"|(人工|用工|单位|企业|总)成本"
 )
-_NOT_NOW = _words(r"上月|上年|去年|上期|累计|差异|差额|环比|同比|预计|人均")
+_NOT_NOW = _words(r"^(?!.*(补|退|扣)).*(上月|上年|去年|上期|累计|差异|差额|环比|同比|预计|人均)")
 _QUANTITY = _words(
     r"天数?$|小时|工时|时数|次数|数量|单价|件数|标准$|基数|比例|系数|节数|课时数|课时$|人数|出勤$"
     r"|考勤$|天\)$|\(天|分数|得分|评分|税率|级别|等级|档次|^岗位$|^职务$|职称|学历|性别|年龄|备注|说明"
@@ -181,6 +181,11 @@ def is_group(text: str) -> bool:
     return bool(_EARNING_GROUP.search(word) or _DEDUCTION_GROUP.search(word)) or (
         re.search(r"考勤|出勤|项目|其他|其它|工程|甲|乙|丙|[A-Z一二三四]$", word) is not None
     )
+
+
+def is_other_unit(text: str) -> bool:
+    """A sheet in 万元 would be read ten thousand times too small."""
+    return re.search(r"单位\s*[:：]?\s*[(（]?(万|千|百)元", text) is not None
 
 
 def is_title(text: str) -> bool:
