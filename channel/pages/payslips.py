@@ -1,6 +1,5 @@
 """The employee's payslips and the questions about them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -14,22 +13,28 @@ from domain.payroll import queries, question_queries, questions, viewing
 from domain.payroll.errors import QuestionEmpty, QuestionsTooMany
 from domain.payroll.policy import LONGEST_QUESTION, period_in_words
 from domain.payroll.queries import PayslipView
-from domain.payroll.slips import SlipGroup, SlipLine
+from domain.payroll.slips import SlipContent, SlipLine
 
 bp = Blueprint("payslips", __name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
-    """A group of lines as it is shown, with the totals that the sheet drew under it."""
+class Row:
+    """``name`` is the line's without the heading that it stands under: 小计, not 应发/小计."""
 
+    name: str
+    line: SlipLine
+    is_total: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
     title: str
-    lines: tuple[SlipLine, ...]
-    totals: tuple[SlipLine, ...] = ()
+    rows: tuple[Row, ...]
 
     @property
     def is_zero(self) -> bool:
-        return all(line.is_zero for line in self.lines + self.totals)
+        return all(row.line.is_zero for row in self.rows)
 
 
 @bp.app_template_filter("month")
@@ -67,13 +72,12 @@ def _year_url(year: int | None) -> str | None:
 @bp.get("/payslips/<int:payslip_id>")
 def detail(payslip_id: int) -> ResponseReturnValue:
     slip = _open(payslip_id)
-    lines = [line for group in slip.content.groups for line in group.lines]
+    shown = sections(slip.content)
     return page(
         "employee/payslips/detail.html",
         slip=slip,
-        sections=sections(slip.content.groups),
-        totals=[line for section in sections(slip.content.groups) for line in section.totals],
-        zero_count=sum(line.is_zero for line in lines),
+        sections=shown,
+        zero_count=sum(row.line.is_zero for section in shown for row in section.rows),
         questions=question_queries.list_own_questions(g.actor, payslip_id),
     )
 
@@ -89,15 +93,22 @@ def _open(payslip_id: int) -> PayslipView:
     return queries.get_own_payslip(g.actor, payslip_id)
 
 
-def sections(groups: Sequence[SlipGroup]) -> list[Section]:
-    """Totals that the sheet put under no heading belong to what stands above them."""
+def sections(content: SlipContent) -> list[Section]:
+    """The groups in the sheet's order; one of totals alone belongs to what stands above it."""
     shown: list[Section] = []
-    for group in groups:
-        if group.kind == "total" and shown:
-            above = shown[-1]
-            shown[-1] = Section(above.title, above.lines, above.totals + group.lines)
+    for group in content.groups:
+        rows = tuple(
+            Row(
+                name=line.name.removeprefix(f"{group.title}/"),
+                line=line,
+                is_total=content.items[line.place].kind == "total",
+            )
+            for line in group.lines
+        )
+        if shown and all(row.is_total for row in rows):
+            shown[-1] = Section(shown[-1].title, shown[-1].rows + rows)
         else:
-            shown.append(Section(group.title, group.lines))
+            shown.append(Section(group.title, rows))
     return shown
 
 

@@ -147,6 +147,32 @@ def test_a_group_of_nothing_but_zeros_is_folded_away_whole(client, me):
     assert re.search(r"<div data-zero>\s*<section", client.get(f"/me/payslips/{slip.id}").text)
 
 
+def test_subtotals_stand_out_where_the_sheet_has_them(client, me):
+    headed = tuple(
+        Item(name, "应发项目", kind, "1", 100)
+        for name, kind in (
+            ("基本工资", "earning"),
+            ("应发项目/小计", "total"),
+            ("补发", "earning"),
+        )
+    )
+    slip = make_payslip(me.employee, items=headed)
+
+    page = client.get(f"/me/payslips/{slip.id}").text
+
+    names = re.findall(r'class="line__name">([^<]+)<', page)
+    assert names == ["基本工资", "小计", "补发"]
+    assert page.count("line--total") == 1
+    assert page.count("应发项目") == 1
+
+
+def test_totals_under_no_heading_close_what_stands_above(client, me):
+    page = client.get(f"/me/payslips/{make_payslip(me.employee).id}").text
+
+    assert re.findall(r'section__title">([^<]+)<', page) == ["应发", "扣款", "其他"]
+    assert page.count("line--total") == 1
+
+
 def test_a_sheet_that_begins_with_a_total_is_shown_too(client, me):
     slip = make_payslip(me.employee, items=(ITEMS[3], ITEMS[0]))
 
