@@ -5,7 +5,9 @@ threads or processes, which must see each other's commits; it empties the tables
 """
 
 import base64
+import io
 import json
+import logging
 import os
 import secrets
 import shutil
@@ -32,6 +34,7 @@ import core.redis
 import domain.models  # noqa: F401 -- tables are created below
 from core import ratelimit
 from core.db import db
+from core.log import setup_logging
 from core.queues import Job, QueueName, get_queue
 from core.security import key_ring
 from core.settings import Settings, get_settings
@@ -270,3 +273,16 @@ def client(app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch) -> Hou
 @pytest.fixture
 def client_with_csrf(app: Flask, session: Session) -> HouseClient:
     return cast(HouseClient, app.test_client())
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What the whole process logs, formatted as in life."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    setup_logging("INFO")
+    written = io.StringIO()
+    cast(logging.StreamHandler[Any], root.handlers[0]).setStream(written)
+    yield written
+    root.handlers = handlers
+    root.setLevel(level)
