@@ -1,6 +1,7 @@
 """``xinqiao demo``: the whole platform on one machine, with nothing to install."""
 
 import base64
+import fcntl
 import os
 import secrets
 import socket
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import click
 import requests
@@ -29,13 +31,19 @@ START_SECONDS = 60
 @click.option("--port", default=8000, show_default=True)
 @click.option("--sandbox-port", default=8100, show_default=True)
 @click.option("--empty", is_flag=True, help="Without the demo bank.")
-def demo(data_dir: Path, port: int, sandbox_port: int, empty: bool) -> None:
+@click.option(
+    "--services",
+    is_flag=True,
+    help="On XINQIAO_DATABASE_URL and XINQIAO_REDIS_URL instead of the embedded ones.",
+)
+def demo(data_dir: Path, port: int, sandbox_port: int, empty: bool, services: bool) -> None:
     """Start everything and print one line `ready …` when all answer."""
     data_dir = data_dir.resolve()
     for wanted, option in ((port, "--port"), (sandbox_port, "--sandbox-port")):
         _refuse_taken(wanted, option)
     (data_dir / "logs").mkdir(parents=True, exist_ok=True, mode=0o700)
-    _set_environment(data_dir, port, sandbox_port)
+    held = _hold_folder(data_dir)
+    _set_environment(data_dir, port, sandbox_port, embedded=not services)
     supervisor = Supervisor()
     supervisor.catch_signals()
     try:
@@ -45,6 +53,19 @@ def demo(data_dir: Path, port: int, sandbox_port: int, empty: bool) -> None:
         raise click.ClickException(str(error)) from error
     finally:
         supervisor.stop_all()
+        held.close()
+
+
+def _hold_folder(data_dir: Path) -> IO[str]:
+    """Two demos on one folder would share a database but not a Redis."""
+    lock = (data_dir / "demo.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise click.ClickException(
+            f"数据目录 {data_dir} 正被另一个 demo 使用：请先停掉它，或用 --data-dir 换一个目录"
+        ) from error
+    return lock
 
 
 def _refuse_taken(port: int, option: str) -> None:
@@ -58,14 +79,14 @@ def _refuse_taken(port: int, option: str) -> None:
             ) from error
 
 
-def _set_environment(data_dir: Path, port: int, sandbox_port: int) -> None:
+def _set_environment(data_dir: Path, port: int, sandbox_port: int, *, embedded: bool) -> None:
     """The children, and this process, read these settings and no others."""
+    if embedded:
+        os.environ.update({"XINQIAO_DATABASE_URL": "", "XINQIAO_REDIS_URL": ""})
     sandbox = f"http://127.0.0.1:{sandbox_port}"
     os.environ.update(
         {
             "XINQIAO_DATA_DIR": str(data_dir),
-            "XINQIAO_DATABASE_URL": "",
-            "XINQIAO_REDIS_URL": "",
             "XINQIAO_HOST": "127.0.0.1",
             "XINQIAO_PORT": str(port),
             "XINQIAO_PUBLIC_URL": f"http://127.0.0.1:{port}",
@@ -95,8 +116,9 @@ def _start(
     logs = data_dir / "logs"
     sandbox_url = f"http://127.0.0.1:{sandbox_port}"
     socket_path = get_settings().redis_socket
-    redis_command = server_command(socket_path, data_dir / "redis")
-    supervisor.start(Child("redis", redis_command, log=logs / "redis.log"))
+    if not get_settings().redis_url:
+        redis_command = server_command(socket_path, data_dir / "redis")
+        supervisor.start(Child("redis", redis_command, log=logs / "redis.log"))
     sandbox_command = [sys.executable, "-m", "sandbox", "--port", str(sandbox_port)]
     sandbox_command += ["--data-dir", str(data_dir / "sandbox")]
     supervisor.start(Child("sandbox", sandbox_command, log=logs / "sandbox.log"))
