@@ -13,6 +13,7 @@ from channel.desk_signin import DeskSignIn, DeskState
 from channel.wechat.errors import WeChatError, WeChatUnreachable
 from core import ratelimit
 from core.db import let_go
+from domain.directory.queries import find_org
 from domain.directory.service import note_user_sign_in
 
 bp = Blueprint("signin", __name__)
@@ -28,6 +29,7 @@ def show() -> ResponseReturnValue:
         return redirect(url_for("hr.home.index"))
     ratelimit.count_attempt(CODES_PER_ADDRESS, "desk-code", request.remote_addr or "")
     account = signin.current_account()
+    bank = find_org(account.org_path)
     begun = desk_signin.begin(signin.browser_id())
     let_go()
     try:
@@ -40,6 +42,7 @@ def show() -> ResponseReturnValue:
         state=DeskState.WAITING,
         code=begun.code,
         picture=_picture(code.url),
+        bank_name=bank.name if bank else "",
     )
 
 

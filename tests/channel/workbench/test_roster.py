@@ -10,7 +10,7 @@ from core.db import transaction
 from domain.directory.models import Employee, EmployeeBinding
 from tests.channel.workbench.conftest import file
 from tests.counting import count_queries
-from tests.factories import make_binding, make_employee, make_hr
+from tests.factories import make_binding, make_channel_account, make_employee, make_hr
 
 HEADER = "emp_id,emp_no,name,phone,id_no,bank_card,dept,status"
 SCRIPT = "<script>alert(1)</script>"
@@ -74,6 +74,16 @@ def test_the_list_costs_the_same_with_one_person_and_with_three(client, hr, acco
         client.get("/hr/roster?name=孙")
 
     assert one.count == three.count
+
+
+def test_somebody_bound_on_two_accounts_stands_there_once(client, hr, account):
+    employee = make_employee(name="孙一")
+    make_binding(employee, account)
+    make_binding(employee, make_channel_account(name="second-oa"))
+
+    page = client.get("/hr/roster").text
+
+    assert page.count('<th scope="row">孙一') == 1
 
 
 def test_another_enterprises_people_are_not_there(client, hr):
