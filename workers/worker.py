@@ -59,7 +59,7 @@ def work(app: Flask, queue: QueueName, *, burst: bool = False) -> None:
         [get_queue(queue)],
         connection=queue_redis(),
         serializer=JSONSerializer,
-        default_worker_ttl=WORKER_TTL_SECONDS,
+        worker_ttl=WORKER_TTL_SECONDS,
         job_monitoring_interval=JOB_MONITORING_SECONDS,
         maintenance_interval=MAINTENANCE_SECONDS,
         log_job_description=False,

@@ -42,7 +42,7 @@ def list_all() -> None:
 @users.command("invite")
 @click.argument("org_path")
 @click.option("--name", required=True)
-@click.option("--role", "roles", required=True, multiple=True, type=click.Choice(list(Role)))
+@click.option("--role", "roles", required=True, multiple=True, type=click.Choice([role.value for role in Role]))
 @with_appcontext
 def invite(org_path: str, name: str, roles: tuple[str, ...]) -> None:
     """Add a user and print the address whose QR code binds them to the WeChat that scans it."""

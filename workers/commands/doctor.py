@@ -65,11 +65,8 @@ def doctor(as_json: bool) -> None:
 
 
 def _examine() -> Iterator[Finding]:
-    database = _examine_database()
-    yield database
+    yield _examine_database()
     yield _examine_redis()
-    if not database.is_well:
-        return
     keys = _examine_keys()
     yield keys
     if not keys.is_well:
@@ -105,9 +102,9 @@ def _examine_keys() -> Finding:
     try:
         ring = key_ring()
         ring.unseal("doctor", ring.seal("doctor", "1"))
-    except SealBroken as error:
+    except (SealBroken, SQLAlchemyError) as error:
         advice = "设置正确的 XINQIAO_MASTER_KEY，并运行 xinqiao db upgrade"
-        return Finding("密钥", False, str(error), advice)
+        return Finding("密钥", False, f"不能用（{type(error).__name__}）", advice)
     return Finding("密钥", True, "可以加密和解密")
 
 

@@ -1,0 +1,77 @@
+import sys
+import time
+
+import pytest
+
+from workers.processes import Child, ChildKeepsDying, Supervisor
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+DIE = [sys.executable, "-c", "print('gone')"]
+IGNORE_TERM = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("deaf", flush=True)
+time.sleep(60)
+"""
+DEAF = [sys.executable, "-c", IGNORE_TERM]
+
+
+@pytest.fixture
+def supervisor():
+    supervisor = Supervisor()
+    yield supervisor
+    supervisor.stop_all()
+
+
+def test_children_are_stopped_in_reverse_order(supervisor, tmp_path):
+    children = [Child(name, SLEEP, log=tmp_path / name) for name in "ab"]
+    for child in children:
+        supervisor.start(child)
+
+    supervisor.stop_all()
+
+    assert [child.process.poll() for child in children] == [-15, -15]
+
+
+def test_a_child_that_dies_is_started_again(supervisor, tmp_path, monkeypatch):
+    monkeypatch.setattr("workers.processes.RESTART_AFTER_SECONDS", 0.01)
+    child = Child("a", SLEEP, log=tmp_path / "log", env={"A": "1"})
+    supervisor.start(child)
+    first = child.process
+    first.kill()
+    first.wait()
+
+    supervisor.restart_dead()
+
+    assert child.process is not first
+    assert child.process.poll() is None
+
+
+def test_a_child_that_keeps_dying_ends_the_whole(supervisor, tmp_path, monkeypatch):
+    monkeypatch.setattr("workers.processes.RESTART_AFTER_SECONDS", 0.0)
+    supervisor.start(Child("a", DIE, log=tmp_path / "log"))
+
+    with pytest.raises(ChildKeepsDying, match="log"):
+        supervisor.wait_until(lambda: False, 60)
+
+    assert (tmp_path / "log").read_text().count("gone") >= 5
+
+
+def test_waiting_ends_when_ready_or_asked_to_stop(supervisor):
+    assert supervisor.wait_until(lambda: True, 5)
+    assert not supervisor.wait_until(lambda: False, 0.2)
+    supervisor.stop_requested.set()
+    assert not supervisor.wait_until(lambda: True, 5)
+
+
+def test_the_deaf_are_killed(supervisor, tmp_path, monkeypatch):
+    monkeypatch.setattr("workers.processes.STOP_SECONDS", 0.2)
+    log = tmp_path / "log"
+    child = Child("a", DEAF, log=log)
+    supervisor.start(child)
+    while "deaf" not in log.read_text():
+        time.sleep(0.02)
+
+    supervisor.stop_all()
+
+    assert child.process.poll() == -9
