@@ -24,10 +24,13 @@ SAVE_EVERY_SECONDS = 1.0
 SAVING_SHARE = 20  # saving a large world may take a twentieth of the time, not more
 SHUTDOWN_SECONDS = 1.0
 START_SECONDS = 10
+LARGEST_PICTURE = 16 << 20  # a screenshot with a QR code in it
 
 
 def make_app(data_dir: Path | None = None) -> web.Application:
-    app = web.Application(middlewares=[count_and_spoil, control.guard], client_max_size=1 << 20)
+    app = web.Application(
+        middlewares=[count_and_spoil, control.guard], client_max_size=LARGEST_PICTURE
+    )
     app[WORLD] = World(data_dir)
     app[SENDER] = Sender(app[WORLD])
     api.add_routes(app)

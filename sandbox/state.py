@@ -51,6 +51,7 @@ class Settings:
     callback_timeout_seconds: float = 5.0
     callback_retry_seconds: float = 1.0
     result_events: bool = True
+    system_failures: bool = False
     snapshot_user: bool = False
     unionid: bool = False
     secret_frozen: bool = False

@@ -7,10 +7,6 @@ from sandbox.world import Callback, World
 
 WROTE = (48 * 3600, 5)  # seconds, messages
 TOUCHED = (60, 3)
-FAILURES = {
-    StatusSpelling.TIGHT: "failed:user block",
-    StatusSpelling.SPACED: "failed: user block",
-}
 
 
 class Impossible(Exception):
@@ -94,9 +90,21 @@ def block(world: World, fan: Fan, *, blocked: bool) -> None:
 def template_result(world: World, account: Account, fan: Fan, msgid: int) -> None:
     if not account.callback_url or not account.settings.result_events:
         return
-    status = FAILURES[account.settings.status_spelling] if fan.blocked else "success"
-    more = {"MsgID": str(msgid), "Status": status}
+    more = {"MsgID": str(msgid), "Status": _status(account, fan)}
     _event(world, account, fan, "TEMPLATESENDJOBFINISH", more, is_result=True)
+
+
+def _status(account: Account, fan: Fan) -> str:
+    if is_delivered(account, fan):
+        return "success"
+    failure = "user block" if fan.blocked else "system failed"
+    is_spaced = account.settings.status_spelling is StatusSpelling.SPACED
+    return f"failed: {failure}" if is_spaced else f"failed:{failure}"
+
+
+def is_delivered(account: Account, fan: Fan) -> bool:
+    """Whether an accepted template message will reach the person's phone."""
+    return not fan.blocked and not account.settings.system_failures
 
 
 def xml_of(world: World, account: Account, fan: Fan, **more: str) -> str:

@@ -51,7 +51,7 @@ def send_template(call: Call) -> Json:
     world.stats.messages["accepted"] += 1
     if client_msg_id:
         world.recent_sends[account.name, fan.openid, client_msg_id] = (call.now, msgid)
-    if not fan.blocked:
+    if events.is_delivered(account, fan):
         world.stats.messages["delivered"] += 1
         world.deliver(account, fan, _template_message(call, fan, msgid, values))
     events.template_result(world, account, fan, msgid)

@@ -133,6 +133,14 @@ def test_who_blocks_the_account_receives_nothing_and_the_result_says_so(
     assert (messages["accepted"], messages["delivered"]) == (1, 0)
 
 
+def test_the_platform_itself_may_fail_after_accepting(client, receiver, fan):
+    client.switch(system_failures=True)
+    assert client.payslip(fan)["errcode"] == 0
+    until(lambda: receiver.received)
+    assert opened(client, receiver.received[0])["Status"] == "failed:system failed"
+    assert client.inbox(fan) == []
+
+
 def test_results_can_be_switched_off(client, receiver, fan):
     client.switch(result_events=False)
     client.payslip(fan)

@@ -154,6 +154,12 @@ def test_who_is_nobody_chooses_a_person_and_goes_on(client):
     assert exchange(client, code_in(open_authorize(client, sandbox_person=person)))["openid"] == fan
 
 
+def test_nobody_can_allow_for_nobody_or_for_an_unknown_account(client):
+    assert "请在微信客户端打开链接" in open_authorize(client, method="post").text
+    refused = open_authorize(client, client.fan(), method="post", appid="wxnobody")
+    assert (refused.status_code, "appid" in refused.text) == (400, True)
+
+
 def test_userinfo_is_given_after_the_person_allowed_it(client):
     fan = client.fan(names=["王小明"])
     asked = open_authorize(client, fan, scope="snsapi_userinfo")

@@ -191,6 +191,7 @@ def test_a_conditional_menu_is_for_those_with_the_tag(client):
         ([{"type": "click", "name": "x", "key": "k" * 129}], 40019),
         ([{"type": "view", "name": "x", "url": "http://a.cn/" + "x" * 1024}], 40020),
         ([{"type": "fax", "name": "x"}], 40017),
+        ([{"type": "miniprogram", "name": "x", "url": "http://a.cn", "appid": "WXUPPER"}], 40013),
         ([{"name": "x", "sub_button": [MENU["button"][0]] * 6}], 40023),
         ([{"name": "x", "sub_button": [{"type": "click", "name": "", "key": "k"}]}], 40025),
     ],

@@ -101,6 +101,33 @@ def test_an_ordinary_address_opens_as_a_page(client, phone):
     assert phone.scan_picture(buffer.getvalue()) == {"url": "http://127.0.0.1:8000/s/abc"}
 
 
+def test_the_list_of_chats_tells_what_came_last(client, phone):
+    def last():
+        chats = requests.get(phone.base, timeout=5).json()["chats"]
+        return next(one["last"] for one in chats if one["account"] == client.name)
+
+    assert last() == ""
+    client.payslip(client.openid)
+    assert last() == "工资发放通知"
+    phone.act("text", "收到")
+    assert last() == "收到"
+    news = {"articles": [{"title": "存款季", "url": "http://example.com"}]}
+    body = {"touser": client.openid, "msgtype": "news", "news": news}
+    client.post("/cgi-bin/message/custom/send", body)
+    assert last() == "[图文] 存款季"
+    delete = {"template_id": client.account["templates"]["payslip"]}
+    client.payslip(client.openid)
+    client.post("/cgi-bin/template/del_private_template", delete)
+    assert last() == "模板消息"
+    assert phone.chat()["messages"][0]["lines"][0] == ["", "滨江实验学校"]
+
+
+def test_nobody_s_phone_and_no_account_s_chat(client, phone):
+    assert requests.get(f"{client.address}/phone/nobody", timeout=5).status_code == 404
+    assert requests.get(f"{phone.base}/chats/nothing", timeout=5).status_code == 404
+    assert requests.post(f"{phone.base}/scan", data="{", timeout=5).status_code == 400
+
+
 def test_what_cannot_be_scanned_gets_a_sentence(client, phone):
     assert "没有识别出" in phone.scan("你好")["error"]
     assert "没有识别出" in phone.scan("http://weixin.qq.com/q/unknown")["error"]

@@ -60,8 +60,11 @@ def test_who_cannot_be_reached_and_why(client):
     assert client.payslip(leaver)["errcode"] == 43004
     assert client.payslip(muter)["errcode"] == 43101
     assert client.payslip(outcast)["errcode"] == 43019
+    outcasts = {"openid_list": [outcast]}
+    client.post("/cgi-bin/tags/members/batchunblacklist", outcasts)
+    assert client.payslip(outcast, template_id="unknown")["errcode"] == 40037
     assert all(client.inbox(fan) == [] for fan in (stranger, leaver, muter, outcast))
-    assert client.control("GET", "/stats")["messages"]["refused"] == 5
+    assert client.control("GET", "/stats")["messages"]["refused"] == 6
 
 
 def test_a_mute_survives_leaving_and_coming_back_until_it_is_taken_back(client):
@@ -112,6 +115,11 @@ def test_quotas_can_be_cleared_ten_times_a_month(client):
     assert client.post("/cgi-bin/clear_quota", {"appid": appid})["errcode"] == 48006
     wrong = client.post("/cgi-bin/openapi/quota/get", {"cgi_path": "/cgi-bin/nonsense"})
     assert wrong["errcode"] == 76003
+
+
+def test_clearing_by_secret_needs_the_right_secret(client):
+    wrong = {"appid": client.account["appid"], "appsecret": "wrong"}
+    assert client.post("/cgi-bin/clear_quota/v2", wrong, token=None)["errcode"] == 40125
 
 
 @pytest.fixture
