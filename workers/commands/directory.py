@@ -13,6 +13,8 @@ from domain.directory.channel_accounts import official_account_for
 from domain.directory.models import OrgKind
 from domain.directory.queries import list_orgs
 
+ROLES = [role.value for role in Role]
+
 orgs = click.Group("orgs", help="The organisation tree: add, list.")
 users = click.Group("users", help="People at the workbench: invite.")
 
@@ -42,7 +44,7 @@ def list_all() -> None:
 @users.command("invite")
 @click.argument("org_path")
 @click.option("--name", required=True)
-@click.option("--role", "roles", required=True, multiple=True, type=click.Choice([role.value for role in Role]))
+@click.option("--role", "roles", required=True, multiple=True, type=click.Choice(ROLES))
 @with_appcontext
 def invite(org_path: str, name: str, roles: tuple[str, ...]) -> None:
     """Add a user and print the address whose QR code binds them to the WeChat that scans it."""
