@@ -4,9 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import responses as responses_library
-from sqlalchemy import event
 
-from core.db import db
 from core.settings import get_settings
 from domain.directory.accounts import ChannelAccountCredentials
 from domain.directory.models import Employee, Identity
@@ -68,26 +66,6 @@ def wechat():
             mock.get(api, body=json.dumps(answer), content_type="text/plain")
 
         yield says
-
-
-@pytest.fixture
-def queries(session):
-    """Count the statements of what runs inside ``with queries() as seen``."""
-    return QueryCounter
-
-
-class QueryCounter:
-    def __enter__(self):
-        self.statements = []
-        event.listen(db.engine, "before_cursor_execute", self._note)
-        return self.statements
-
-    def __exit__(self, *_):
-        event.remove(db.engine, "before_cursor_execute", self._note)
-
-    def _note(self, _connection, _cursor, statement, *_):
-        if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
-            self.statements.append(statement)
 
 
 def query_of(address):

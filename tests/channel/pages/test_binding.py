@@ -33,6 +33,13 @@ def test_a_phone_may_be_written_as_address_books_do(client, visitor):
     assert answer.status_code == 303
 
 
+def test_somebody_new_is_asked_for_three_things(client, visitor):
+    page = client.get("/me/bind").text
+
+    assert [page.count(f'name="{field}"') for field in ("name", "phone", "id_tail")] == [1, 1, 1]
+    assert 'role="alert"' not in page
+
+
 def test_one_who_is_bound_has_nothing_to_fill_in(client, me):
     assert client.get("/me/bind").location == "/me/payslips"
 

@@ -8,7 +8,7 @@ from channel import desk_signin
 from channel.desk_signin import DeskState
 from core.db import transaction
 from domain.directory.models import User
-from tests.factories import make_hr, make_org
+from tests.factories import make_hr, make_identity, make_org
 
 BROWSER = "the browser at the desk"
 
@@ -118,3 +118,16 @@ def test_a_form_without_its_token_answers_nothing(client_with_csrf, somebody):
     for path in (f"/me/desk/{waiting.code}", f"/me/desk/{waiting.code}/refuse"):
         assert client_with_csrf.post(path, data={"number": waiting.number}).status_code == 400
     assert desk_signin.find(waiting.code).state is DeskState.SCANNED
+
+
+def test_a_code_is_scanned_once(scanned, hr, account):
+    assert not desk_signin.note_scan(scanned.code, hr.id, make_identity(account).id)
+
+
+def test_the_desk_opens_only_in_the_browser_that_showed_the_code_and_once(client, scanned, hr):
+    assert desk_signin.finish(scanned.code, BROWSER) is None  # not confirmed yet
+    client.post(f"/me/desk/{scanned.code}", data={"number": scanned.number})
+
+    assert desk_signin.finish(scanned.code, "another browser") is None
+    assert desk_signin.finish(scanned.code, BROWSER) == hr.id
+    assert desk_signin.finish(scanned.code, BROWSER) is None

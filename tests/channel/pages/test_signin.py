@@ -130,6 +130,10 @@ def test_a_link_leads_only_into_the_employees_pages(client, account):
         assert client.get("/me/open", query_string={"to": elsewhere}).status_code == 400
 
 
+def test_the_door_itself_leads_to_the_payslips(client):
+    assert client.get("/me/").location == "/me/payslips"
+
+
 def test_signing_out_ends_the_session_and_does_not_sign_in_again(client, me):
     answer = client.post("/me/account/sign-out")
 
