@@ -19,6 +19,15 @@ class Grid:
     hidden_columns: set[int] = field(default_factory=set)
     formulas: set[tuple[int, int]] = field(default_factory=set)
     visible: bool = True
+    _by_row: dict[int, list[Merge]] | None = None
+
+    def merges_from(self, row: int) -> list[Merge]:
+        """The merged cells that begin in ``row``. Slips have thousands: looked up, not searched."""
+        if self._by_row is None:
+            self._by_row = {}
+            for merge in self.merges:
+                self._by_row.setdefault(merge[0], []).append(merge)
+        return self._by_row.get(row, [])
 
     @property
     def width(self) -> int:

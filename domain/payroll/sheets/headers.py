@@ -44,7 +44,7 @@ def header_at(grid: Grid, row: int, ceiling: int) -> Header | None:
     top = row
     while top > ceiling and row - top < _MAX_LEVELS and _is_group_row(grid, top - 1, top):
         top -= 1
-    merges = [m for m in grid.merges if m[0] <= bottom and m[2] >= top]
+    merges = [m for line in range(top, bottom + 1) for m in grid.merges_from(line)]
     lines = _filled(grid, top, bottom, merges)
     paths = tuple(_path([line[column] for line in lines]) for column in range(grid.width))
     header = Header(top, bottom, paths)
@@ -53,7 +53,7 @@ def header_at(grid: Grid, row: int, ceiling: int) -> Header | None:
 
 def _bottom(grid: Grid, row: int) -> int:
     keys = [c for c, text in enumerate(grid.rows[row]) if words.role_of(text) in _KEY_ROLES]
-    reach = [m[2] for m in grid.merges if m[0] <= row <= m[2] and m[1] in keys and m[2] > row]
+    reach = [m[2] for m in grid.merges_from(row) if m[1] in keys and m[2] > row]
     if reach:
         return min(max(reach), row + _MAX_LEVELS, len(grid.rows) - 1)
     bottom = row
@@ -87,7 +87,7 @@ def _is_group_row(grid: Grid, row: int, below: int) -> bool:
         return False
     if len(filled) == 1:
         column, text = filled[0]
-        wide = next((m[3] - m[1] + 1 for m in grid.merges if m[:2] == (row, column)), 1)
+        wide = next((m[3] - m[1] + 1 for m in grid.merges_from(row) if m[1] == column), 1)
         narrow = wide * 10 < grid.width * 6
         return column > 0 and narrow and words.is_group(text) and bool(grid.rows[below][column])
     return any(words.is_group(text) for _, text in filled)
@@ -172,7 +172,7 @@ def _one_of_each(columns: list[Column]) -> list[Column]:
     """Of two columns for one identifier the first visible one counts; weak words fill gaps."""
     seen: set[str] = set()
     result = list(columns)
-    for column in sorted(columns, key=lambda c: (c.hidden, c.index)):
+    for column in sorted(columns, key=_surest_first):
         if column.role in _KEY_ROLES or column.role == "dept":
             if column.role in seen:
                 result[column.index] = replace(column, role="ignored")
@@ -182,6 +182,10 @@ def _one_of_each(columns: list[Column]) -> list[Column]:
         if role not in seen and weak:
             result[weak[0].index] = replace(weak[0], role=role, loose=False)
     return result
+
+
+def _surest_first(column: Column) -> tuple[bool, bool, int]:
+    return column.hidden, not words.is_exact_role(column.leaf), column.index
 
 
 def _one_net(columns: list[Column]) -> list[Column]:

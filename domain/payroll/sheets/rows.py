@@ -9,10 +9,12 @@ from .roster import Roster
 
 _TOTAL = re.compile(
     r".{0,14}?(小计|合计|总计|共计|累计|总和)(\(?大写\)?.*|[:：].*|\(.*\)|人数.*|金额.*|共.*)?"
+    r"|(合计|总计|共计)人民币.*"
 )
 _SIGNATURE = re.compile(
     r"制表|填表|审核|审批|负责人|批准|经办|复核|出纳|会计|主管|校长|厂长|经理|领导|签字|签名|签章|盖章|打印|编制"
 )
+_NUMBERING = re.compile(r"\(?\d{1,3}\)?([=＝].*)?|[甲乙丙丁戊]|栏次|[A-Z]([=＝].*)?")
 _NOTE = re.compile(r"^[*※]|备注|说明|注[:：]|附[:：]|大写|以上|人民币|声明")
 
 
@@ -49,6 +51,8 @@ def kind_of_row(row: list[str], places: Places, roster: Roster) -> str:
     filled = [column for column, text in enumerate(row) if text]
     if not filled:
         return "blank"
+    if _NUMBERING.fullmatch(name) and all(_NUMBERING.fullmatch(row[c]) for c in filled):
+        return "header"  # 栏次: official forms number their columns
     label = _total_label(row, places)
     if label:
         return label
@@ -110,7 +114,7 @@ def merged_texts(grid: Grid, layout: SheetLayout) -> dict[tuple[int, int], str]:
     for first_row, first_column, last_row, _ in grid.merges:
         if last_row > first_row > layout.header_rows[1] and first_column in wordy:
             text = grid.rows[first_row][first_column]
-            for row in range(first_row + 1, last_row + 1):
+            for row in range(first_row + 1, min(last_row + 1, len(grid.rows))):
                 lent[row, first_column] = text
     return lent
 
@@ -118,6 +122,6 @@ def merged_texts(grid: Grid, layout: SheetLayout) -> dict[tuple[int, int], str]:
 def is_section(grid: Grid, row: int, places: Places) -> bool:
     """A title merged across the name column is not a name."""
     return any(
-        m[0] == row and m[3] > m[1] and places.name is not None and m[1] <= places.name <= m[3]
-        for m in grid.merges
+        m[3] > m[1] and places.name is not None and m[1] <= places.name <= m[3]
+        for m in grid.merges_from(row)
     )

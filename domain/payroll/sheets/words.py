@@ -35,6 +35,14 @@ _ROLES = _words(
     r"|(?P<ignored>序号?|序列|no\.?|行号|领款人|签字\(盖章\)"
     r"|(本人|领款人?|员工|工人|领取人?|收款人?)?(签名|签字|签收|签章|盖章|手印|确认)(栏|处)?)"
 )
+# Longer words around an identifier. Whatever they are, they must not be shown as a pay item; those
+# of other people (紧急联系人电话) are not even read.
+_SOUNDS_LIKE = _words(
+    r"(?!.*(费|补|贴|扣|奖|元))"
+    r"(?:(?P<ignored>.*(紧急|家属|配偶|联系人|介绍人|组长|队长|班长|监护|家长).*)"
+    r"|.*(?P<name>姓名)|.*(?P<id_no>身份证|证件号)|.*(?P<phone>手机|电话)"
+    r"|.*(?P<bank_card>卡号|[账帐]号))"
+)
 _WEAK_EMP_NO = _words(r"编号|编码|代码|号码")
 _WEAK_NAME = _words(r"户名|开户名|收款户名|领款人|收款人|人员")
 
@@ -58,6 +66,7 @@ _NET_RANKS = (
         _words(
             r"(税后|净发|净)(工资|实发|收入|金额|薪资|额)|到手(工资|金额|薪资)?"
             r"|本次(发放|支付)(金额|工资)|净发数?"
+            r"|(?!.*(时间|日期|天|人数|签|率|差|大写|户|万|千)).{0,6}实(发|领|付|得|际发放|际支付|际到账).{0,6}"
         ),
     ),
     (
@@ -85,6 +94,7 @@ _EMPLOYER = _words(
     r"(单位|企业|公司)(缴|承担|部分|应缴|负担|养老|医疗|失业|工伤|生育|公积金|社保|成本|年金)"
     r"|(人工|用工|单位|企业|总)成本"
 )
+_EMPLOYER_GROUP = _words(_EMPLOYER.pattern + r"|(^|/)(单位|企业|公司)($|/)")
 _NOT_NOW = _words(r"^(?!.*(补|退|扣)).*(上月|上年|去年|上期|累计|差异|差额|环比|同比|预计|人均)")
 _QUANTITY = _words(
     r"天数?$|小时|工时|时数|次数|数量|单价|件数|标准$|基数|比例|系数|节数|课时数|课时$|人数|出勤$"
@@ -115,8 +125,13 @@ def role_of(text: str) -> str | None:
 
 @lru_cache(maxsize=8192)
 def _role_of(text: str) -> str | None:
-    match = _ROLES.fullmatch(bare(text))
+    word = bare(text)
+    match = _ROLES.fullmatch(word) or _SOUNDS_LIKE.match(word)
     return match.lastgroup if match else None
+
+
+def is_exact_role(text: str) -> bool:
+    return _ROLES.fullmatch(bare(text)) is not None
 
 
 def is_weak_emp_no(text: str) -> bool:
@@ -156,7 +171,7 @@ def is_quantity(leaf: str) -> bool:
 def kind_of(leaf: str, group: str) -> ItemKind | None:
     """What the words alone say; None when they say nothing."""
     word = bare(leaf)
-    if _EMPLOYER.search(word) or _EMPLOYER.search(group) or _NOT_NOW.search(word):
+    if _EMPLOYER.search(word) or _EMPLOYER_GROUP.search(group) or _NOT_NOW.search(word):
         return "info"
     if is_quantity(word):
         return "info"

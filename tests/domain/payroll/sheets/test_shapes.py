@@ -487,3 +487,108 @@ def test_the_roster_is_never_changed_by_reading():
     check(xlsx([HEADER, ZHANG]))
 
     assert [person.entry for person in ROSTER.people] == before
+
+
+def test_a_row_that_numbers_the_columns_is_part_of_the_header():
+    rows = [HEADER, ["1", "2", "3", "4=3"], ZHANG]
+
+    report = check(xlsx(rows))
+
+    assert accepted(report) == {3: "E-1"}
+    assert [(row.row, row.why) for row in report.skipped] == [(1, "header"), (2, "header")]
+
+
+def test_a_row_of_units_below_the_header_is_nobody():
+    assert accepted(check(xlsx([HEADER, ["", "", "元", "元"], ZHANG]))) == {3: "E-1"}
+
+
+def test_headers_merged_sideways_but_not_down_are_two_levels():
+    rows = [
+        ["姓名", "手机号", "应发项目", "", "实发工资"],
+        ["", "", "基本工资", "奖金", ""],
+        ["张伟", phone(1), 5, 6, 11],
+    ]
+
+    report = check(xlsx(rows, merges=[(0, 2, 0, 3)]))
+
+    assert accepted(report) == {3: "E-1"}
+    assert [item.group for item in report.accepted[0].items] == ["应发项目", "应发项目"]
+
+
+@pytest.mark.parametrize(
+    ("label", "role"),
+    [
+        ("身份证号/护照号", "id_no"),
+        ("员工手机号（微信同号）", "phone"),
+        ("农商行工资卡号", "bank_card"),
+        ("姓名（与身份证一致）", "id_no"),
+    ],
+)
+def test_identifiers_under_longer_words_are_never_pay_items(label, role):
+    rows = [["姓名", "工号", label, "奖金", "实发工资"], ["张伟", "1", "", 5, 5]]
+
+    report = check(xlsx(rows))
+
+    assert [item.name for item in report.accepted[0].items] == ["奖金"]
+    assert report.columns["工资表"].get(role) == 3
+
+
+def test_somebody_elses_phone_is_not_read():
+    header = ["姓名", "手机号", "紧急联系人电话", "电话费补贴", "实发工资"]
+
+    report = check(xlsx([header, ["张伟", phone(1), phone(6), 50, 50]]))
+
+    assert accepted(report) == {2: "E-1"}
+    assert items(report.accepted[0]) == {"电话费补贴": 5_000}
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "税后实发工资",
+        "实际发放金额",
+        "本月实发",
+        "实发\n合计",
+        "实领工资(元)",
+        "银行实发数",
+        "Net Pay",
+    ],
+)
+def test_the_net_pay_has_many_names(word):
+    report = check(xlsx([["姓名", "手机号", "奖金", word], ["张伟", phone(1), 5, 5]]))
+
+    assert report.accepted[0].net_fen == 500
+
+
+def test_the_name_of_a_colleague_in_the_signature_line_is_no_payslip():
+    rows = [HEADER, ZHANG, ["李娜", "", "制表人", ""]]
+
+    report = check(xlsx(rows))
+
+    assert report.held == []
+    assert report.skipped[-1].why == "signature"
+
+
+def test_a_stranger_whose_remark_speaks_of_a_total_is_held_and_not_skipped():
+    rows = [[*HEADER, "备注"], ["马六", phone(9), 5, 5, "合计"], ["", phone(8), 5, 5, "合计"]]
+
+    report = check(xlsx(rows))
+
+    assert reasons(report) == {2: ["NOT_FOUND"], 3: ["NOT_FOUND"]}
+
+
+def test_thousands_of_slips_with_merged_headers_are_read_in_passing():
+    rows, merges = [], []
+    for number in range(3_000):
+        top = len(rows)
+        merges += [(top, column, top + 1, column) for column in (0, 1, 4)] + [(top, 2, top, 3)]
+        rows += [
+            ["姓名", "手机号", "应发项目", "", "实发工资"],
+            ["", "", "基本工资", "奖金", ""],
+            [f"生人{number}", "", 5, 6, 11],
+        ]
+
+    report = check(xlsx(rows, merges=merges))
+
+    assert len(report.held) == 3_000
+    assert len(report.layout.parts) == 1
