@@ -21,7 +21,7 @@ _BOF, _EOF, _BOUNDSHEET, _FILEPASS = 0x0809, 0x000A, 0x0085, 0x002F
 _ROW, _COLINFO, _FORMULA = 0x0208, 0x007D, 0x0006
 _ROW_HIDDEN, _COLUMN_HIDDEN = 0x20, 0x01
 _NO_NUMBER = 0xFFFF  # the cached value is a text, a truth, an error or nothing
-_CACHED_ERROR = 2
+_CACHED_ERROR, _CACHED_BLANK = 2, 3
 _ERRORS = {
     0x00: "#NULL!", 0x07: "#DIV/0!", 0x0F: "#VALUE!", 0x17: "#REF!",
     0x1D: "#NAME?", 0x24: "#NUM!", 0x2A: "#N/A",
@@ -137,6 +137,7 @@ def _walk(stream: bytes) -> dict[str, _Marks]:
 
 def _sheet_marks(stream: bytes, start: int) -> _Marks:
     marks = _Marks()
+    blank: set[tuple[int, int]] = set()
     for kind, at, _length in _records(stream, start):
         if kind == _ROW:
             row, _, _, height, _, _, options = struct.unpack_from("<7H", stream, at)
@@ -147,14 +148,21 @@ def _sheet_marks(stream: bytes, start: int) -> _Marks:
             if options & _COLUMN_HIDDEN or width == 0:
                 marks.hidden_columns.update(range(first, last + 1))
         elif kind == _FORMULA:
-            row, column = struct.unpack_from("<HH", stream, at)
-            marks.formulas.add((row, column))
-            what, number = stream[at + 6], struct.unpack_from("<H", stream, at + 12)[0]
-            if number == _NO_NUMBER and what == _CACHED_ERROR:
-                marks.errors[row, column] = _ERRORS.get(stream[at + 8], "#VALUE!")
-            elif number == _NO_NUMBER and what != 0 and what != 1:
-                marks.errors[row, column] = UNCACHED
+            _note_formula(stream, at, marks, blank)
+    if blank == marks.formulas:
+        # An empty text may be a result; when no formula has any other, nobody has calculated.
+        marks.errors.update(dict.fromkeys(blank, UNCACHED))
     return marks
+
+
+def _note_formula(stream: bytes, at: int, marks: _Marks, blank: set[tuple[int, int]]) -> None:
+    place: tuple[int, int] = struct.unpack_from("<HH", stream, at)
+    what, number = stream[at + 6], struct.unpack_from("<H", stream, at + 12)[0]
+    marks.formulas.add(place)
+    if number == _NO_NUMBER and what == _CACHED_ERROR:
+        marks.errors[place] = _ERRORS.get(stream[at + 8], "#VALUE!")
+    elif number == _NO_NUMBER and what == _CACHED_BLANK:
+        blank.add(place)
 
 
 def _grid(book: calamine.CalamineWorkbook, meta: calamine.SheetMetadata, marks: _Marks) -> Grid:

@@ -15,7 +15,7 @@ from .delimited import decode, read_delimited
 from .grid import Grid
 from .html_table import declared_charset, read_html
 from .report import Reason
-from .unreadable import DAMAGED, LOCKED, MAX_BYTES, Unreadable, refuse_oversize
+from .unreadable import DAMAGED, MAX_BYTES, Unreadable, refuse_oversize
 from .xlsx import read_xlsx
 
 _OTHER_KINDS = (
@@ -74,8 +74,6 @@ def _read_book(read: Callable[[bytes], list[Grid]], content: bytes) -> list[Grid
         return read(content)
     except Unreadable:
         raise
-    except calamine.PasswordError as error:
-        raise Unreadable(Reason.CORRUPT_FILE, LOCKED) from error
     except _DAMAGE as error:
         raise Unreadable(Reason.CORRUPT_FILE, DAMAGED) from error
     except BaseException as error:

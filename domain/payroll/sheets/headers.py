@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 from . import words
 from .grid import Grid
-from .report import Column, ItemKind, SheetLayout
+from .report import Column, ItemKind, Reason, SheetLayout
+from .unreadable import Unreadable
 
 _KEY_ROLES = ("name", "phone", "id_no", "emp_no", "bank_card")
 _MAX_LEVELS = 4
@@ -144,6 +145,7 @@ def _is_payroll(header: Header) -> bool:
 
 def layout_of(grid: Grid, header: Header) -> SheetLayout:
     columns = [_column(index, path) for index, path in enumerate(header.paths)]
+    _refuse_two_in_a_row(grid.name, columns)
     columns = [replace(c, hidden=c.index in grid.hidden_columns) for c in columns]
     columns = _one_of_each(columns)
     columns = _one_net(columns)
@@ -153,6 +155,17 @@ def layout_of(grid: Grid, header: Header) -> SheetLayout:
         header_rows=(header.top, header.bottom),
         columns=tuple(_unique_labels(columns, header)),
     )
+
+
+def _refuse_two_in_a_row(sheet: str, columns: list[Column]) -> None:
+    """Printed side by side to save paper: the right half would be lost."""
+    names = [c for c in columns if c.role == "name" and words.is_exact_role(c.leaf)]
+    nets = [c for c in columns if c.role == "item" and words.net_rank(c.leaf, c.group)]
+    if len(names) > 1 and len(nets) > 1:
+        raise Unreadable(
+            Reason.NOT_PAYROLL,
+            f"工作表“{sheet}”把两个人并排写在一行里，请改成一行一个人后再上传",
+        )
 
 
 def _column(index: int, path: tuple[str, ...]) -> Column:

@@ -70,6 +70,9 @@ def ole(*streams: str) -> bytes:
         (csv_bytes([["随便"], ["一些", "文字"]]), "NOT_PAYROLL", "没有找到工资表"),
         (html([["购物清单", "数量"]]), "NOT_PAYROLL", "没有找到工资表"),
         (csv_bytes([HEADER]) + b'"' + b"x" * 40_000, "CORRUPT_FILE", "引号"),
+        (csv_bytes([HEADER]) + b'"' + b"x" * 200_000, "CORRUPT_FILE", "引号"),
+        (b"<table>" + b"<td>x" * 500, "NOT_PAYROLL", "列"),
+        (csv_bytes([HEADER * 2, ["张伟", phone(1), 5, "李娜", phone(6), 5]]), "NOT_PAYROLL", "并排"),
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_refused_with_a_sentence(content, code, words):
@@ -78,6 +81,94 @@ def test_a_wrong_file_is_refused_with_a_sentence(content, code, words):
     assert report.refused is not None
     assert (report.refused.code, words in report.refused.message) == (code, True)
     assert (report.accepted, report.held) == ([], [])
+
+
+def test_a_long_list_of_sectors_is_followed():
+    content = bytearray(ole("EncryptedPackage"))
+    struct.pack_into("<II", content, 68, 2, 1)
+    struct.pack_into("<I", content, 76, 0xFFFFFFFF)
+    content += struct.pack("<128I", 0, *[0xFFFFFFFF] * 126, 0xFFFFFFFE)
+
+    report = check(bytes(content))
+
+    assert report.refused is not None
+    assert "密码" in report.refused.message
+
+
+@pytest.mark.parametrize("at", [30, 48])
+def test_a_compound_file_that_leads_nowhere_is_refused(at):
+    content = bytearray(ole("Workbook"))
+    struct.pack_into("<H", content, at, 7)
+
+    report = check(bytes(content))
+
+    assert report.refused is not None
+    assert report.refused.code == "CORRUPT_FILE"
+
+
+def test_a_chain_of_sectors_without_an_end_is_refused():
+    content = bytearray(ole("Workbook"))
+    struct.pack_into("<I", content, 512 + 4, 1)
+
+    report = check(bytes(content))
+
+    assert report.refused is not None
+    assert report.refused.code == "CORRUPT_FILE"
+
+
+def test_an_interruption_is_not_swallowed(monkeypatch):
+    def interrupted(_archive):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("domain.payroll.sheets.files.read_xlsx", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        check(GOOD)
+
+
+def test_too_many_html_rows_are_refused(monkeypatch):
+    monkeypatch.setattr("domain.payroll.sheets.html_table.MAX_ROWS", 3)
+
+    report = check(html([HEADER] * 9))
+
+    assert report.refused is not None
+    assert "3 行" in report.refused.message
+
+
+def test_a_workbook_in_utf_16_is_read():
+    def wide(content: bytes, part: str) -> bytes:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(buffer, "w") as new:
+            for info in old.infolist():
+                data = old.read(info.filename)
+                new.writestr(
+                    info, data.decode().encode("utf-16") if info.filename == part else data
+                )
+        return buffer.getvalue()
+
+    assert accepted(check(wide(GOOD, FIRST_SHEET))) == {2: "E-1"}
+
+
+def test_an_encrypted_member_is_named(monkeypatch):
+    locked = bytearray(GOOD)
+    at = 0
+    while (at := locked.find(b"PK\x01\x02", at)) >= 0:
+        locked[at + 8] |= 1
+        at += 4
+
+    report = check(bytes(locked))
+
+    assert report.refused is not None
+    assert "密码" in report.refused.message
+
+
+def test_an_archive_of_countless_parts_is_refused(monkeypatch):
+    monkeypatch.setattr("domain.payroll.sheets.xlsx._MAX_PARTS", 3)
+
+    report = check(GOOD)
+
+    assert report.refused is not None
+    assert report.refused.code == "CORRUPT_FILE"
 
 
 def test_a_file_beyond_the_limit_is_refused_before_it_is_read():

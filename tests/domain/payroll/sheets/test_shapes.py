@@ -1,5 +1,10 @@
 """The twenty-one oddities of real sheets that concern shape, one file for each."""
 
+import io
+import struct
+from datetime import datetime
+
+import openpyxl
 import pytest
 
 from .files import FIRST_SHEET, csv_bytes, edited, html, without_cached_values, xls, xlsx
@@ -521,7 +526,6 @@ def test_headers_merged_sideways_but_not_down_are_two_levels():
         ("身份证号/护照号", "id_no"),
         ("员工手机号（微信同号）", "phone"),
         ("农商行工资卡号", "bank_card"),
-        ("姓名（与身份证一致）", "id_no"),
     ],
 )
 def test_identifiers_under_longer_words_are_never_pay_items(label, role):
@@ -592,3 +596,70 @@ def test_thousands_of_slips_with_merged_headers_are_read_in_passing():
 
     assert len(report.held) == 3_000
     assert len(report.layout.parts) == 1
+
+
+def test_an_error_remembered_in_an_old_xls_is_held():
+    content = xls([HEADER, ["张伟", phone(1), 5, 0]], formulas={(1, 3): "C2/0"})
+    at = content.index(struct.pack("<HH", 1, 3), content.index(struct.pack("<H", 0x0006)))
+    while content[at - 4 : at - 2] != struct.pack("<H", 0x0006):
+        at = content.index(struct.pack("<HH", 1, 3), at + 1)
+    failed = content[: at + 6] + b"\x02\x00\x07\x00\x00\x00\xff\xff" + content[at + 14 :]
+
+    held = only_held(check(failed))
+
+    assert held.reasons == ("BAD_AMOUNT",)
+    assert "#DIV/0!" in held.message
+
+
+def test_dates_truths_and_times_are_shown_as_text():
+    header = ["姓名", "手机号", "发放日期", "是否党员身份", "打卡时间", "实发工资"]
+    day, moment = datetime(2026, 3, 5), datetime(2026, 3, 5, 8, 30)
+    book = openpyxl.Workbook()
+    book.active.append(header)
+    book.active.append(["张伟", phone(1), day, True, moment, 5])
+    buffer = io.BytesIO()
+    book.save(buffer)
+
+    (row,) = check(buffer.getvalue()).accepted
+
+    assert [item.text for item in row.items] == ["2026-03-05", "TRUE", "2026-03-05 08:30:00"]
+
+
+def test_stray_html_is_read_as_a_browser_would():
+    table = (
+        "<html><head><title>工资<style>td {}</style><body>"
+        f"<td>姓名<td>手机号<td>奖金<td>实发<br>工资<tr><td>张伟<td>{phone(1)}<td>"
+        "<script>5</script><td>5"
+    )
+
+    report = check(table.encode(), "a.xls")
+
+    assert accepted(report) == {2: "E-1"}
+    assert items(report.accepted[0]) == {"奖金": None}
+
+
+def test_cells_spanning_several_rows_shift_the_next_rows_in_html():
+    table = (
+        "<table><tr><td>部门<td>姓名<td>手机号<td>实发工资"
+        f"<tr><td rowspan=2>一车间<td>张伟<td>{phone(1)}<td>5"
+        f"<tr><td>欧阳修文<td>{phone(7)}<td>6</table>"
+    )
+
+    assert accepted(check(table.encode(), "a.xls")) == {2: "E-1", 3: "E-7"}
+
+
+def test_a_sheet_name_with_entities_is_the_same_sheet():
+    report = check(xlsx([HEADER, ZHANG], name="工资<A&B>", hidden_rows=[1]))
+
+    assert report.sheets == ["工资<A&B>"]
+    assert reasons(report) == {2: ["HIDDEN_ROW"]}
+
+
+def test_a_formula_beyond_the_last_value_is_still_uncached():
+    content = xlsx(
+        [HEADER, ["张伟", phone(1), 5]], formulas={(1, 3): ("=C2", 1), (3, 5): ("=C2", 1)}
+    )
+
+    report = check(without_cached_values(content))
+
+    assert "FORMULA_UNCACHED" in reasons(report)[2]
