@@ -17,9 +17,6 @@ class Clock:
     def set(self, instant: float) -> None:
         self.offset = instant - time.time()
 
-    def advance(self, seconds: float) -> None:
-        self.offset += seconds
-
 
 def china_day(instant: float) -> int:
     """Quotas begin anew at midnight in China."""

@@ -1,6 +1,7 @@
 """The control API at ``/_sandbox``: what tests and demos steer the sandbox with. Loopback only."""
 
 import asyncio
+import contextlib
 import ipaddress
 import json
 from collections.abc import Awaitable, Callable
@@ -22,6 +23,7 @@ from sandbox.world import Callback, World, fresh_secret
 SETTINGS = TypeAdapter(Settings)
 PREFIX = "/_sandbox"
 WAIT_SECONDS = 30
+LATEST_INSTANT = 4_000_000_000
 
 
 class Mistake(Exception):
@@ -313,6 +315,7 @@ async def inbox(request: web.Request) -> web.Response:
 
 def _message_json(message: Message) -> Json:
     return {
+        **message.extra,
         "account": message.account,
         "kind": message.kind,
         "msgid": message.msgid,
@@ -322,7 +325,6 @@ def _message_json(message: Message) -> Json:
         "url": message.url,
         "content": message.content,
         "received_at": as_text(message.at),
-        **message.extra,
     }
 
 
@@ -342,8 +344,9 @@ async def cause_event(request: web.Request) -> web.Response:
     first = act(world, account, fan, body)
     callbacks = [first, *_copies(world, account, first, body.copies - 1)] if first else []
     if body.wait:
-        async with asyncio.timeout(WAIT_SECONDS):
-            await asyncio.gather(*(callback.done.wait() for callback in callbacks))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WAIT_SECONDS):
+                await asyncio.gather(*(callback.done.wait() for callback in callbacks))
     return _json({"callbacks": [_callback_json(one) for one in callbacks]})
 
 
@@ -479,16 +482,19 @@ async def read_clock(request: web.Request) -> web.Response:
 async def set_clock(request: web.Request) -> web.Response:
     world = request.app[WORLD]
     body = ClockBody.model_validate_json(await request.read() or b"{}")
-    if isinstance(body.now, datetime):
-        # Without an offset the instant is meant in UTC, as everywhere in this API.
-        zoned = body.now if body.now.tzinfo else body.now.replace(tzinfo=UTC)
-        world.clock.set(zoned.timestamp())
-    elif body.now is not None:
-        world.clock.set(body.now)
-    else:
-        world.clock.advance(body.advance_seconds or 0)
+    target = _instant(body, world.clock.now())
+    if not 0 <= target <= LATEST_INSTANT:
+        raise Mistake("the clock goes from 1970 to 2096")
+    world.clock.set(target)
     world.is_dirty = True
     return await read_clock(request)
+
+
+def _instant(body: ClockBody, now: float) -> float:
+    if isinstance(body.now, datetime):
+        # Without an offset the instant is meant in UTC, as everywhere in this API.
+        return (body.now if body.now.tzinfo else body.now.replace(tzinfo=UTC)).timestamp()
+    return body.now if body.now is not None else now + (body.advance_seconds or 0)
 
 
 async def authorize(request: web.Request) -> web.Response:

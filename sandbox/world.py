@@ -72,6 +72,8 @@ class World:
         self._by_appid = {account.appid: account for account in self.official_accounts()}
         for message in self.folder.messages() if self.folder else ():
             self.chats[message.account, message.openid].append(message)
+            if message.client_msg_id:
+                self.remember_send(message)
             self.state.next_id = max(self.state.next_id, message.msgid + 1)
 
     # Accounts
@@ -132,6 +134,11 @@ class World:
             self.unsaved.append(message)
         self.is_dirty = True
         self.hub.changed()
+
+    def remember_send(self, message: Message) -> None:
+        """Against sending twice. The oldest come first, so that they are soon forgotten."""
+        key = (message.account, message.openid, message.client_msg_id)
+        self.recent_sends[key] = (message.at, message.msgid)
 
     def say(self, account: Account, fan: Fan, kind: str, content: str) -> None:
         """A plain sentence from the account, or a grey notice from WeChat itself."""

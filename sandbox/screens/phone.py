@@ -225,13 +225,13 @@ def _scanned(request: web.Request, text: str) -> web.Response:
 
 def _message_json(account: Account, fan: Fan, message: Message) -> Json:
     answer: Json = {
+        **message.extra,
         "id": message.msgid,
         "kind": message.kind,
         "mine": message.from_person,
         "at": as_text(message.at),
         "text": message.content,
         "url": message.url,
-        **message.extra,
     }
     if message.kind != "template":
         return answer

@@ -38,7 +38,7 @@ def get_quota(call: Call) -> Json:
 
 
 def check_callback(call: Call) -> Json:
-    action = call.body.get("action")
+    action = str(call.body.get("action"))
     if action not in {"all", "dns", "ping"}:
         raise Refusal(40035)
     dns = {"ip": "127.0.0.1", "real_operator": "DEFAULT"}

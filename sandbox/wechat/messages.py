@@ -49,11 +49,12 @@ def send_template(call: Call) -> Json:
 
     msgid = world.next_id()
     world.stats.messages["accepted"] += 1
+    message = _template_message(call, fan, msgid, values)
     if client_msg_id:
-        world.recent_sends[account.name, fan.openid, client_msg_id] = (call.now, msgid)
+        world.remember_send(message)
     if events.is_delivered(account, fan):
         world.stats.messages["delivered"] += 1
-        world.deliver(account, fan, _template_message(call, fan, msgid, values))
+        world.deliver(account, fan, message)
     events.template_result(world, account, fan, msgid)
     return {"errcode": 0, "errmsg": "ok", "msgid": msgid}
 
@@ -104,9 +105,16 @@ def send_custom(call: Call) -> Json:
     content = call.body.get(kind)
     if kind not in CUSTOM_KINDS or not isinstance(content, dict):
         raise Refusal(40008, "invalid message type")
+    if kind == "news" and not _are_articles(content.get("articles")):
+        raise Refusal(45008, "article size out of limit")
     _use_window(fan, call.now)
     call.world.deliver(call.account, fan, custom_message(call, fan, kind, content))
     return {"errcode": 0, "errmsg": "ok"}
+
+
+def _are_articles(articles: object) -> bool:
+    """A customer-service message holds one article, of the many it held once."""
+    return isinstance(articles, list) and len(articles) == 1 and isinstance(articles[0], dict)
 
 
 def custom_message(call: Call, fan: Fan, kind: str, content: Json) -> Message:

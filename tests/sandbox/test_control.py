@@ -82,6 +82,7 @@ def test_people_can_be_made_by_number_or_by_openid(client):
         ("/wechat/fans", {"account": "x", "count": 0}, "count"),
         ("/clock", {}, "either now or advance_seconds"),
         ("/clock", {"now": "tomorrow"}, "now"),
+        ("/clock", {"advance_seconds": 1e300}, "from 1970 to 2096"),
         ("/faults", {"every": 0}, "every"),
         ("/faults", {"http_status": 99}, "http_status"),
     ],

@@ -49,5 +49,7 @@ def test_other_kinds_arrive_and_unknown_ones_do_not(client):
     assert client.post(SEND, news)["errcode"] == 0
     assert client.inbox(fan)[-1]["articles"][0]["title"] == "存款季"
     assert client.post(SEND, {"touser": fan, "msgtype": "fax", "fax": {}})["errcode"] == 40008
+    two = {"touser": fan, "msgtype": "news", "news": {"articles": [{}, {}]}}
+    assert client.post(SEND, two)["errcode"] == 45008
     typing = {"touser": fan, "command": "Typing"}
     assert client.post("/cgi-bin/message/custom/typing", typing)["errcode"] == 0

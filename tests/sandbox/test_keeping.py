@@ -26,6 +26,7 @@ def test_accounts_people_messages_and_tokens_survive_a_restart(tmp_path):
         client = Client(address, account, token)
         assert client.control("GET", "/accounts")["accounts"] == [account | {"fans": 1}]
         assert client.get("/cgi-bin/user/get")["data"] == {"openid": [fan]}
+        assert client.payslip(fan, client_msg_id="payslip:1")["msgid"] == first
         second = client.payslip(fan)["msgid"]
         assert [message["msgid"] for message in client.inbox(fan)] == [first, second]
         assert second > first
