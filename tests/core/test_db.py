@@ -5,13 +5,16 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.schema import CreateTable
 
 from core.clock import utc_now
 from core.db import (
     after_commit,
     db,
     dispose_after_fork,
+    engine_options,
     insert_new,
     let_go,
     make_engine,
@@ -323,3 +326,20 @@ def test_an_engine_outside_flask_behaves_like_ours(settings, committed):
         assert connection.execute(text("SELECT name FROM orgs")).scalar_one() == "甲"
 
     engine.dispose()
+
+
+def test_mysql_keeps_microseconds_and_long_texts():
+    table = ChannelAccount.__table__
+
+    written = str(CreateTable(table).compile(dialect=mysql.dialect()))
+
+    assert "created_at DATETIME(6) NOT NULL" in written
+    assert "secret_sealed LONGTEXT NOT NULL" in written
+    assert "utf8mb4_bin" in written
+
+
+def test_on_mysql_a_locked_read_sees_what_was_committed_before_it():
+    options = engine_options("mysql+pymysql://root@db.example/xinqiao")
+
+    assert options["isolation_level"] == "READ COMMITTED"
+    assert options["pool_pre_ping"] is True
