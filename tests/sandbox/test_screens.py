@@ -164,7 +164,7 @@ def test_only_the_named_files_are_served(client):
 @pytest.fixture
 def browse():
     """Opens pages in Chromium: the system's, or the one playwright has installed."""
-    executable = os.environ.get("XINQIAO_TEST_CHROMIUM") or shutil.which("chromium")
+    executable = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium")
     with sync_playwright() as playwright, contextlib.ExitStack() as stack:
         browser = playwright.chromium.launch(executable_path=executable, args=BROWSER_ARGUMENTS)
         stack.callback(browser.close)
