@@ -11,7 +11,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import python_calamine as calamine
 
@@ -106,35 +106,21 @@ def _unpacked(archive: zipfile.ZipFile) -> dict[str, bytes]:
     wanted = [
         i for i in archive.infolist() if _NEEDED.match(i.filename) and not _UNUSED.match(i.filename)
     ]
-    too_large = Unreadable(
-        Reason.CORRUPT_FILE,
-        f"文件解压后超过 {MAX_UNPACKED_BYTES >> 20} MB，不像正常的工资表，已停止读取。"
-        "请只保留工资表，另存后上传",
-    )
     if len(wanted) > _MAX_PARTS or sum(info.file_size for info in wanted) > MAX_UNPACKED_BYTES:
-        raise too_large
-    parts: dict[str, bytes] = {}
-    left = MAX_UNPACKED_BYTES
-    for info in wanted:
-        if info.flag_bits & _ENCRYPTED:
-            raise Unreadable(Reason.CORRUPT_FILE, LOCKED)
-        part = _read_part(archive, info, left)
-        if part is None:
-            raise too_large
-        left -= len(part)
-        parts[info.filename] = _as_utf8(part)
-    return parts
+        raise Unreadable(
+            Reason.CORRUPT_FILE,
+            f"文件解压后超过 {MAX_UNPACKED_BYTES >> 20} MB，不像正常的工资表，已停止读取。"
+            "请只保留工资表，另存后上传",
+        )
+    if any(info.flag_bits & _ENCRYPTED for info in wanted):
+        raise Unreadable(Reason.CORRUPT_FILE, LOCKED)
+    return {info.filename: _as_utf8(_read_part(archive, info)) for info in wanted}
 
 
-def _read_part(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes | None:
-    chunks, size = [], 0
+def _read_part(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """In steps: one read() would unfold everything before it looks at the declared size."""
     with archive.open(info) as stream:
-        while chunk := stream.read(_CHUNK):
-            size += len(chunk)
-            if size > limit:
-                return None
-            chunks.append(chunk)
-    return b"".join(chunks)
+        return b"".join(iter(partial(stream.read, _CHUNK), b""))
 
 
 def _as_utf8(part: bytes) -> bytes:

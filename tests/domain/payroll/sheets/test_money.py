@@ -199,3 +199,22 @@ def test_nothing_to_pay_by_formula_is_nothing_when_the_totals_say_so():
     )
 
     assert check(content).accepted[0].net_fen == 0
+
+
+def test_rows_without_amounts_teach_nothing_about_sums():
+    blank = ["", "", "", "", "", "", ""]
+    sound = [5000, 100, 5100, 80, 20, 100, 5000]
+
+    report = judged(TOTALS, sound, blank, sound, [5000, "", "", "", "", "", 5000])
+
+    assert accepted(report) == {2: "E-1", 4: "E-7", 5: "E-2"}
+    assert reasons(report) == {3: ["MISSING_NET"]}
+
+
+def test_an_earnings_total_alone_is_checked_when_most_rows_keep_it():
+    header = ["姓名", "手机号", "基本工资", "应发合计", "补发差额", "个税", "实发工资"]
+    sound = [5000, 5000, 50, 20, 5030]
+
+    report = judged(header, sound, sound, [4000, 4000, "", 10, 3990], [4000, 4000, 5, 10, 3990])
+
+    assert reasons(report) == {5: ["NET_MISMATCH"]}

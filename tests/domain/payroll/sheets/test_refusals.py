@@ -72,7 +72,7 @@ def ole(*streams: str) -> bytes:
         (csv_bytes([HEADER]) + b'"' + b"x" * 40_000, "CORRUPT_FILE", "引号"),
         (csv_bytes([HEADER]) + b'"' + b"x" * 200_000, "CORRUPT_FILE", "引号"),
         (b"<table>" + b"<td>x" * 500, "NOT_PAYROLL", "列"),
-        (csv_bytes([HEADER * 2, ["张伟", phone(1), 5, "李娜", phone(6), 5]]), "NOT_PAYROLL", "并排"),
+        (csv_bytes([HEADER * 2, ["张伟", phone(1), 5] * 2]), "NOT_PAYROLL", "并排"),
     ],
 )  # fmt: skip
 def test_a_wrong_file_is_refused_with_a_sentence(content, code, words):
@@ -95,10 +95,9 @@ def test_a_long_list_of_sectors_is_followed():
     assert "密码" in report.refused.message
 
 
-@pytest.mark.parametrize("at", [30, 48])
-def test_a_compound_file_that_leads_nowhere_is_refused(at):
+def test_a_compound_file_with_impossible_sectors_is_refused():
     content = bytearray(ole("Workbook"))
-    struct.pack_into("<H", content, at, 7)
+    struct.pack_into("<H", content, 30, 7)
 
     report = check(bytes(content))
 

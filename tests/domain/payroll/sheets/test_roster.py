@@ -92,6 +92,7 @@ def test_dates_of_coming_and_going_are_read():
         ["1", "张伟", phone(1), "2020-09-01", ""],
         ["2", "李娜", phone(2), "2020年9月1日", "2026/2/20"],
         ["3", "王芳", phone(3), "去年", ""],
+        ["4", "马六", phone(4), "2026-02-30", ""],
     ]
 
     report = read_roster(csv_bytes(rows), "a.csv")
@@ -99,7 +100,11 @@ def test_dates_of_coming_and_going_are_read():
     first, second = (row.entry for row in report.accepted)
     assert (str(first.joined_on), first.left_on, first.status) == ("2020-09-01", None, "在职")
     assert (str(second.left_on), second.status, second.emp_id) == ("2026-02-20", "离职", "2")
-    assert [(problem.row, problem.field) for problem in report.problems] == [(4, "joined_on")]
+    assert [(problem.row, problem.field) for problem in report.problems] == [
+        (4, "joined_on"),
+        (5, "joined_on"),
+    ]
+    assert len(report.everybody()) == 4
 
 
 @pytest.mark.parametrize(

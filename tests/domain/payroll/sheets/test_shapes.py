@@ -613,7 +613,8 @@ def test_an_error_remembered_in_an_old_xls_is_held():
 
 def test_dates_truths_and_times_are_shown_as_text():
     header = ["姓名", "手机号", "发放日期", "是否党员身份", "打卡时间", "实发工资"]
-    day, moment = datetime(2026, 3, 5), datetime(2026, 3, 5, 8, 30)
+    # Excel knows no time zones.
+    day, moment = datetime(2026, 3, 5), datetime(2026, 3, 5, 8, 30)  # noqa: DTZ001
     book = openpyxl.Workbook()
     book.active.append(header)
     book.active.append(["张伟", phone(1), day, True, moment, 5])
@@ -663,3 +664,16 @@ def test_a_formula_beyond_the_last_value_is_still_uncached():
     report = check(without_cached_values(content))
 
     assert "FORMULA_UNCACHED" in reasons(report)[2]
+
+
+def test_of_several_formulas_in_xls_an_empty_result_is_a_result():
+    rows = [[*HEADER, "备注"], ["张伟", phone(1), 5, 0, ""], ["李娜", phone(6), 5, 5, ""]]
+    content = xls(rows, formulas={(1, 3): "C2", (1, 4): "C2"})
+    at = content.index(struct.pack("<HH", 1, 3), content.index(struct.pack("<H", 0x0006)))
+    while content[at - 4 : at - 2] != struct.pack("<H", 0x0006):
+        at = content.index(struct.pack("<HH", 1, 3), at + 1)
+
+    report = check(content[: at + 6] + struct.pack("<d", 5.0) + content[at + 14 :])
+
+    assert accepted(report) == {2: "E-1", 3: "E-6"}
+    assert [row.warnings for row in report.accepted] == [(), ()]
