@@ -18,6 +18,8 @@ from domain.directory.service import employee_actor
 
 ACCOUNT, IDENTITY, BROWSER, USER = "account", "identity_id", "browser", "user_id"
 
+LOOKING = frozenset({"GET", "HEAD"})
+
 
 class SignInFirst(NotSignedIn):
     code, message = "sign_in_first", "登录已过期，请回到公众号，从菜单或消息重新打开"
@@ -29,7 +31,7 @@ class SignInFirst(NotSignedIn):
 def identity_guard() -> ResponseReturnValue | None:
     """Somebody WeChat has vouched for, bound to an employee or not."""
     if IDENTITY not in session:
-        if request.method != "GET":
+        if request.method not in LOOKING:
             raise SignInFirst
         return redirect(authorize_address(current_account(), request.full_path.rstrip("?")))
     g.actor = employee_actor(session[IDENTITY], session[ACCOUNT])
@@ -86,7 +88,7 @@ def workbench_guard() -> ResponseReturnValue | None:
         session.pop(USER, None)
         if request.headers.get("HX-Request"):
             return "", 401, {"HX-Redirect": url_for("desk_signin.signin.show")}
-        if request.method != "GET":
+        if request.method not in LOOKING:
             raise SignInFirst
         return redirect(url_for("desk_signin.signin.show"))
     g.actor = actor

@@ -32,6 +32,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from core.clock import business_date, china_time
+from core.compression import compress_answers
 from core.errors import DomainError
 from core.log import logger, request_id
 from core.money import yuan_grouped
@@ -282,6 +283,8 @@ def init_web(app: Flask, settings: Settings) -> None:
         WTF_CSRF_SSL_STRICT=settings.is_https,
     )
     app.session_interface = RedisSessions()
+    compress_answers(app)
+    app.before_request(_name_request)  # before the CSRF check, whose refusal shows the id
     csrf.init_app(app)
     Talisman(
         app,
@@ -295,7 +298,6 @@ def init_web(app: Flask, settings: Settings) -> None:
     if settings.proxy_hops:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
-    app.before_request(_name_request)
     app.after_request(_finish_headers)
     app.register_error_handler(CSRFError, _form_expired)
     app.register_error_handler(DomainError, page_refusal)

@@ -38,7 +38,7 @@ class BindingRefused(BadInput):
 
 class BindingLocked(TooMany):
     code = "binding_locked"
-    message = "核对次数太多，已暂停绑定，请一小时后再试，或联系单位人事"
+    message = "核对次数太多，已暂停绑定，请一小时后或明天再试，也可以联系单位人事"
 
 
 class BoundToAnotherWechat(Conflict):

@@ -174,6 +174,8 @@ def import_roster(actor: Actor, rows: Sequence[RosterRow]) -> RosterImported:
     counts = {"added": 0, "changed": 0, "unchanged": 0, "left": 0}
     with transaction() as session:
         org = get_org(session, actor, actor.org_path)
+        # Two imports at once would both add the same person.
+        session.refresh(org, with_for_update=True)
         known = {
             employee.emp_id: employee
             for employee in session.scalars(

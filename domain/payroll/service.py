@@ -7,10 +7,11 @@ from dataclasses import asdict
 from datetime import timedelta
 
 from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.clock import business_date, utc_now
-from core.db import reading, transaction
+from core.db import after_commit, reading, transaction
 from core.errors import NotFound
 from core.files import files
 from core.log import logger
@@ -76,8 +77,20 @@ def upload_sheet(actor: Actor, content: bytes, file_name: str, period: str = "")
     actor.require(Permission.PAYROLL_UPLOAD)
     _refuse_size(content)
     digest = hashlib.sha256(actor.org_path.encode() + b"\0" + content).hexdigest()
-    _refuse_twin(actor, digest)
+    if twin := _find_twin(actor, digest):
+        raise SheetUploadedAlready(batch_id=twin)
     file_key = files().put(content, kind="payroll")
+    try:
+        return _add_batch(actor, content, file_name, file_key, digest, period)
+    except IntegrityError as error:
+        # The same file came in twice at once; the unique key has the last word.
+        files().delete(file_key)
+        raise SheetUploadedAlready(batch_id=_find_twin(actor, digest)) from error
+
+
+def _add_batch(
+    actor: Actor, content: bytes, file_name: str, file_key: str, digest: str, period: str
+) -> PayrollBatch:
     with transaction() as session:
         batch = PayrollBatch(
             org_path=actor.org_path,
@@ -103,14 +116,12 @@ def _refuse_size(content: bytes) -> None:
         raise UploadTooLarge(megabytes=limit // 1024 // 1024)
 
 
-def _refuse_twin(actor: Actor, upload_key: str) -> None:
-    twin = reading().scalar(
+def _find_twin(actor: Actor, upload_key: str) -> int | None:
+    return reading().scalar(
         select(PayrollBatch.id).where(
             PayrollBatch.upload_key == upload_key, PayrollBatch.visible_to(actor)
         )
     )
-    if twin is not None:
-        raise SheetUploadedAlready(batch_id=twin)
 
 
 def read_sheet(batch_id: int) -> None:
@@ -173,7 +184,13 @@ def sweep_readings() -> int:
 def _refuse(batch: PayrollBatch, code: str, message: str) -> None:
     batch.status = BatchStatus.REFUSED
     batch.refusal_code, batch.refusal_message = code, message
-    batch.upload_key = None
+    _forget_file(batch)
+
+
+def _forget_file(batch: PayrollBatch) -> None:
+    """Nobody needs this file any more, and it holds pay; it may be uploaded again."""
+    file_key, batch.upload_key = batch.file_key, None
+    after_commit(lambda: files().delete(file_key))
 
 
 def _store(
@@ -320,7 +337,8 @@ def discard_batch(actor: Actor, batch_id: int) -> None:
     with transaction() as session:
         batch = _own_batch_for_update(session, actor, batch_id)
         _refuse_unless_draft(batch)
-        batch.status, batch.upload_key = BatchStatus.DISCARDED, None
+        batch.status = BatchStatus.DISCARDED
+        _forget_file(batch)
         session.execute(delete(Payslip).where(Payslip.batch_id == batch.id))
         session.execute(delete(HeldRow).where(HeldRow.batch_id == batch.id))
         audit.record(session, actor, "payroll.batch.discarded", batch)

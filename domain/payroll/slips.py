@@ -14,7 +14,7 @@ _HEADINGS: dict[str, str] = {
     "earning": "应发",
     "deduction": "扣款",
     "total": "合计",
-    "info": "其他",
+    "info": "出勤及其他",
 }
 
 

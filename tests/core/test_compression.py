@@ -12,10 +12,10 @@ LONG = "工资条" * SHORTEST_BYTES
 def client():
     app = Flask(__name__)
     compress_answers(app)
-    app.add_url_rule("/long", view_func=lambda: LONG)
-    app.add_url_rule("/short", view_func=lambda: "短")
-    app.add_url_rule("/refused", view_func=lambda: (LONG, 404))
-    app.add_url_rule("/picture", view_func=lambda: Response(LONG.encode(), mimetype="image/png"))
+    picture = Response(LONG.encode(), mimetype="image/png")
+    answers = {"long": LONG, "short": "短", "refused": (LONG, 404), "picture": picture}
+    for name, answer in answers.items():
+        app.add_url_rule(f"/{name}", name, lambda answer=answer: answer)
     return app.test_client()
 
 
@@ -43,9 +43,9 @@ def test_who_cannot_read_it_gets_it_plain(client):
     assert client.head("/long", headers=GZIP).data == b""
 
 
-def test_static_files_too(app):
-    plain = app.test_client().get("/static/css/tokens.css")
-    packed = app.test_client().get("/static/css/tokens.css", headers=GZIP)
+def test_static_files_too(client_with_csrf):
+    plain = client_with_csrf.get("/static/css/tokens.css", buffered=True)
+    packed = client_with_csrf.get("/static/css/tokens.css", headers=GZIP)
 
     assert packed.headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(packed.data) == plain.data

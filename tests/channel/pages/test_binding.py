@@ -92,7 +92,7 @@ def test_the_sixth_try_within_an_hour_is_locked(client, visitor, session):
     answer = client.post("/me/bind", data=RIGHT)
 
     assert answer.status_code == 429
-    assert "一小时后再试" in answer.text
+    assert "已暂停绑定" in answer.text
     assert count_bindings(session) == 0
 
 

@@ -170,7 +170,7 @@ def test_subtotals_stand_out_where_the_sheet_has_them(client, me):
 def test_totals_under_no_heading_close_what_stands_above(client, me):
     page = client.get(f"/me/payslips/{make_payslip(me.employee).id}").text
 
-    assert re.findall(r'section__title">([^<]+)<', page) == ["应发", "扣款", "其他"]
+    assert re.findall(r'section__title">([^<]+)<', page) == ["应发", "扣款", "出勤及其他"]
     assert page.count("line--total") == 1
 
 

@@ -160,6 +160,27 @@ def test_the_same_file_comes_in_once_while_its_batch_lives(hr):
     assert service.upload_sheet(hr, sheet(ZHANG), "又一次.csv").id != batch_id
 
 
+def test_a_double_tap_is_one_batch(committed, together, settings):
+    make_channel_account()
+    hr = make_hr()
+
+    results = together(*[lambda: service.upload_sheet(hr, sheet(ZHANG), "三月.csv")] * 4)
+
+    refused = [result for result in results if isinstance(result, SheetUploadedAlready)]
+    assert len(refused) == 3
+    assert len(committed.scalars(select(PayrollBatch)).all()) == 1
+
+
+def test_the_file_of_a_discarded_or_refused_batch_is_gone(hr, settings):
+    read(hr, ZHANG)
+    before = set(settings.files_dir.rglob("*"))
+    service.discard_batch(hr, read(hr, LI))
+    refused = service.upload_sheet(hr, b"%PDF-1.7 nothing", "工资.pdf")
+    service.read_sheet(refused.id)
+
+    assert set(settings.files_dir.rglob("*")) == before
+
+
 def test_another_enterprise_may_upload_the_same_file(hr):
     service.upload_sheet(hr, sheet(ZHANG), "三月工资.csv")
     other = make_hr("/hq/bj/ent-2/")

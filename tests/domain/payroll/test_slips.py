@@ -30,7 +30,7 @@ def test_a_packed_slip_comes_back_whole():
 def test_lines_stand_under_the_sheets_headings_or_under_ours():
     groups = slips.unpack(slips.pack(ROW)).groups
 
-    assert [group.title for group in groups] == ["应发项目", "应发", "其他", "扣款项目"]
+    assert [group.title for group in groups] == ["应发项目", "应发", "出勤及其他", "扣款项目"]
     assert [line.place for group in groups for line in group.lines] == [0, 1, 2, 3, 4]
 
 
