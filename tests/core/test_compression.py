@@ -45,7 +45,7 @@ def test_who_cannot_read_it_gets_it_plain(client):
 
 def test_static_files_too(client_with_csrf):
     plain = client_with_csrf.get("/static/css/tokens.css", buffered=True)
-    packed = client_with_csrf.get("/static/css/tokens.css", headers=GZIP)
+    packed = client_with_csrf.get("/static/css/tokens.css", headers=GZIP, buffered=True)
 
     assert packed.headers["Content-Encoding"] == "gzip"
     assert gzip.decompress(packed.data) == plain.data
