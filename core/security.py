@@ -121,8 +121,10 @@ class KeyRing:
         return self._sealing[key_id]
 
     def _load(self) -> None:
-        with self._lock:
-            for row in reading().scalars(select(DataKey).order_by(DataKey.id)):
+        session = reading()
+        # The caller may be half way through filling a row with sealed fields.
+        with self._lock, session.no_autoflush:
+            for row in session.scalars(select(DataKey).order_by(DataKey.id)):
                 raw = base64.b64decode(row.wrapped)
                 try:
                     key = self._master.decrypt(raw[:_NONCE], raw[_NONCE:], row.use.encode())

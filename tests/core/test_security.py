@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 
+from core.clock import utc_now
 from core.db import transaction
 from core.security import (
     INDEXING,
@@ -26,6 +27,7 @@ from core.security import (
     unseal,
 )
 from core.settings import Settings
+from domain.directory.models import Org, OrgKind
 from tests.conftest import MASTER_KEY
 
 PHONE = "13800000001"
@@ -112,6 +114,15 @@ def test_another_process_reads_what_a_newer_key_sealed(ring):
     ring.rotate()
 
     assert other_process.unseal("phone", ring.seal("phone", PHONE)) == PHONE
+
+
+def test_a_process_may_seal_for_the_first_time_half_way_through_a_row(ring):
+    with transaction() as session:
+        half = Org(org_path="/hq/", kind=OrgKind.UNION, created_at=utc_now())
+        session.add(half)
+        half.name = ring.seal("name", "总行")
+
+    assert ring.unseal("name", half.name) == "总行"
 
 
 def test_a_rotation_does_not_move_what_is_searched(ring):
