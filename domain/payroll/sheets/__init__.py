@@ -26,7 +26,8 @@ accepted only when its witnesses agree, and held otherwise.
 rounded but the noise of binary sums. A row must keep the sums that its sheet keeps.
 """
 
-from .check import check_sheet, recheck
+from .check import check_sheet
+from .recheck import recheck
 from .report import (
     AcceptedRow,
     Column,

@@ -112,11 +112,17 @@ def _person(entry: RosterEntry) -> Person:
         "bank_card": read_card(entry.bank_card),
     }
     keys = {
-        kind: reading.value
-        for kind, reading in readings.items()
-        if reading.state in (State.GOOD, State.INVALID) and reading.value
+        kind: reading.value for kind, reading in readings.items() if _tells_apart(kind, reading)
     }
     return Person(entry, name_key(entry.name), keys, dept_key(entry.dept))
+
+
+def _tells_apart(kind: str, reading: Reading) -> bool:
+    """A number that fails its check is still this person's when a sheet repeats it; 待补 is not."""
+    digits = sum(map(str.isdigit, reading.value))
+    if kind == "emp_no":
+        return digits > 0 or (reading.value.isascii() and reading.value != "")
+    return reading.state is State.GOOD or (reading.state is State.INVALID and digits >= 6)
 
 
 @dataclass(frozen=True, slots=True)

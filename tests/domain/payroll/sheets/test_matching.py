@@ -202,3 +202,11 @@ def test_roster_numbers_that_fail_their_check_still_match_when_equal():
     report = judged(row("张伟", number="110101199001011234"), roster=roster)
 
     assert accepted(report) == {2: "E-1"}
+
+
+def test_a_remark_in_place_of_a_number_agrees_with_nobody():
+    roster = Roster([entry(1, "张伟", phone="见微信", emp_no="待编")])
+
+    report = judged(row("张伟", mobile="见微信"), row("张伟", "待编"), roster=roster)
+
+    assert report.accepted == []
