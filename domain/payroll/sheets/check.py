@@ -9,11 +9,11 @@ from . import words
 from .files import read_grids
 from .grid import Grid
 from .judging import judge
-from .lines import Line, Part, identity_texts
+from .lines import IDENTITY_ROLES, Line, Part, identity_texts
 from .matching import Identifiers, Match, match, read_identifiers
 from .period import period_of
 from .reading import SheetRead, find_headers, read_sheet
-from .report import AcceptedRow, Layout, Notice, Reason, Refusal, SheetReport
+from .report import AcceptedRow, Layout, Notice, Reason, Refusal, SheetLayout, SheetReport
 from .roster import Roster
 from .unreadable import Unreadable
 
@@ -129,3 +129,28 @@ def _judge_all(
             report.accepted.append(result)
         else:
             report.held.append(result)
+    on_progress(total, total)
+
+
+def _describe(reads: list[tuple[Grid, SheetRead]], parts: list[Part], report: SheetReport) -> None:
+    for grid, read in reads:
+        report.sheets.append(grid.name)
+        report.skipped.extend(read.skipped)
+        report.warnings.extend(read.notices)
+    for part in parts:
+        _describe_columns(part.layout, report)
+    report.hidden_columns[:] = dict.fromkeys(report.hidden_columns)
+
+
+def _describe_columns(layout: SheetLayout, report: SheetReport) -> None:
+    columns = report.columns.setdefault(layout.sheet, {})
+    for column in layout.columns:
+        if column.hidden and column.label:
+            report.hidden_columns.append(column.label)
+        if column.role in (*IDENTITY_ROLES, "net"):
+            columns.setdefault(column.role, column.index + 1)
+        elif column.role == "item" and not column.hidden:
+            columns.setdefault(column.label, column.index + 1)
+        elif column.role == "unlabeled" and not column.hidden:
+            sentence = f"工作表“{layout.sheet}”第{column.index + 1}列没有列名，员工看不到这一列"
+            report.warnings.append(Notice("UNLABELED_COLUMN", sentence))
