@@ -26,6 +26,8 @@ from flask.sessions import SessionInterface, SessionMixin
 from flask.typing import ResponseReturnValue
 from flask_talisman import Talisman
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from redis.exceptions import RedisError
+from sqlalchemy.exc import OperationalError
 from werkzeug.datastructures import CallbackDict
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -104,6 +106,10 @@ _HTTP_SENTENCES = {
 
 
 def _http_refusal(error: HTTPException) -> ResponseReturnValue:
+    # What breaks before the view (the session's Redis is away) arrives wrapped by Flask.
+    original = getattr(error, "original_exception", None)
+    if isinstance(original, Exception):
+        return _unexpected(original)
     sentence = _HTTP_SENTENCES.get(error.code or 500, "请求没有完成，请返回上一页再试")
     if error.response is not None:
         return error.response
@@ -114,8 +120,10 @@ def _form_expired(_error: CSRFError) -> ResponseReturnValue:
     return _refusal_page("页面停留太久，已经过期，请刷新后重新提交", 400)
 
 
-def _unexpected(_error: Exception) -> ResponseReturnValue:
-    logger.exception("request failed", extra={"endpoint": request.endpoint})
+def _unexpected(error: Exception) -> ResponseReturnValue:
+    logger.error("request failed", exc_info=error, extra={"endpoint": request.endpoint})
+    if isinstance(error, RedisError | OperationalError):
+        return _refusal_page("系统正在恢复，请一分钟后再试。已经提交成功的内容不会丢失", 503)
     return _refusal_page("系统出了点问题，我们已经记录下来，请稍后再试", 500)
 
 

@@ -203,8 +203,9 @@ def test_without_redis_a_person_reads_a_sentence(browser, monkeypatch):
 
     answer = browser.get("/me/")
 
-    assert answer.status_code == 500
-    assert "系统出了点问题" in answer.text
+    assert answer.status_code == 503
+    assert "请一分钟后再试" in answer.text
+    assert "Traceback" not in answer.text
 
 
 # --- sessions -------------------------------------------------------------------------------
