@@ -83,7 +83,7 @@ def match(row: Identifiers, roster: Roster, *, sheet_has_keys: bool) -> Match:
     if len(candidates) > 1:
         candidates = _same_human(candidates)
     if len(candidates) > 1:
-        return _held(Reason.AMBIGUOUS, _namesake_sentence(row.name, candidates), candidates)
+        return _held(Reason.AMBIGUOUS, _namesake_sentence(candidates), candidates)
     return _weigh(row, candidates[0], tuple(hits), len(namesakes))
 
 
@@ -190,7 +190,7 @@ def _by_name_alone(row: Identifiers, namesakes: list[Person], *, sheet_has_keys:
             return _held(*damaged, ())
         return _held(Reason.NOT_FOUND, f"花名册里没有{label}，请核对姓名或先加入花名册", ())
     if len(namesakes) > 1:
-        return _held(Reason.AMBIGUOUS, _namesake_sentence(row.name, namesakes), namesakes)
+        return _held(Reason.AMBIGUOUS, _namesake_sentence(namesakes), namesakes)
     person = namesakes[0]
     damaged = _first_damage(row)
     if damaged:
@@ -216,9 +216,9 @@ def _first_damage(row: Identifiers) -> tuple[Reason, str] | None:
     )
 
 
-def _namesake_sentence(name: str, people: list[Person]) -> str:
+def _namesake_sentence(people: list[Person]) -> str:
     active = sum(not person.entry.has_left for person in people)
-    shown = name or people[0].entry.name
+    shown = people[0].entry.name
     if active > 1:
         return f"在职的{shown}有{active}人，请补手机号或工号"
     return f"{shown}有{len(people)}人（含离职{len(people) - active}人），请补手机号或工号"
