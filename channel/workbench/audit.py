@@ -18,6 +18,11 @@ ACTIONS = {
     "directory.user.added": "开通用户",
     "directory.user.joined": "用户绑定了微信",
     "directory.org.added": "开通企业",
+    "directory.account.added": "登记渠道账号",
+    "directory.account.rotated": "更换渠道账号的密钥",
+    "directory.account.templates": "更新消息模板",
+    "directory.account.enabled": "启用渠道账号",
+    "directory.account.disabled": "停用渠道账号",
     "directory.roster.imported": "导入花名册",
     "directory.employee.bound": "员工绑定微信",
     "directory.employee.unbound": "解除员工的微信绑定",
@@ -35,6 +40,8 @@ ACTIONS = {
     "payroll.payslip.refused": "拒绝了一次不该有的查看",
     "payroll.question.asked": "员工提问",
     "payroll.question.answered": "回复员工提问",
+    "inbox.event.read": "查看一条微信回调",
+    "inbox.event.replayed": "重放一条微信回调",
 }
 COUNTS = {
     "added": "新增 {} 人",

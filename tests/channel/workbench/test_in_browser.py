@@ -98,6 +98,7 @@ def test_somebody_is_found_on_the_roster_and_chosen(desk, read, held):
 
     box.press_sequentially("李")
     desk.get_by_text("是 李四").click()
+    assert desk.locator(".held__found input").bounding_box()["width"] < 44
     box.press("Enter")
     assert len(held(batch_id)) == 1, "Enter in the search saved the row"
     desk.get_by_role("button", name="保存").click()

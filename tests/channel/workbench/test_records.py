@@ -1,8 +1,12 @@
 """Questions, sent messages and the audit trail at the desk."""
 
+import re
+from pathlib import Path
+
 import pytest
 from sqlalchemy import select
 
+from channel.workbench.audit import ACTIONS
 from core.db import transaction
 from core.queues import Job
 from domain.audit import service as audit_service
@@ -22,6 +26,7 @@ from tests.factories import (
     make_user,
 )
 
+HOUSE = Path(__file__).parents[3]
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -155,6 +160,17 @@ def test_the_trail_knows_employees_and_the_system(client, hr):
     for words in ("系统", "对上 3 行", "员工打开工资条", "a.new.action"):
         assert words in page
     assert "待核对 0 行" not in page
+
+
+def test_every_deed_in_the_house_has_its_words():
+    said = re.compile(r'"((?:directory|payroll|inbox|pushes)\.[a-z]+\.[a-z_]+)"')
+    rooms = [*(HOUSE / "domain").rglob("service.py")]
+    rooms += [HOUSE / "domain/payroll/viewing.py", HOUSE / "domain/payroll/questions.py"]
+
+    deeds = {deed for path in rooms for deed in said.findall(path.read_text())}
+
+    assert len(deeds) > 10
+    assert deeds <= ACTIONS.keys()
 
 
 def test_the_trail_comes_in_pages_under_the_same_number_of_queries(client, hr):
