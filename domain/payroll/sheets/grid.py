@@ -21,6 +21,11 @@ class Grid:
     visible: bool = True
     _by_row: dict[int, list[Merge]] | None = None
 
+    def __post_init__(self) -> None:
+        # Empty cells may be merged far outside of what was written.
+        height, width = len(self.rows), self.width
+        self.merges = [m for m in self.merges if m[0] < height and m[1] < width]
+
     def merges_from(self, row: int) -> list[Merge]:
         """The merged cells that begin in ``row``. Slips have thousands: looked up, not searched."""
         if self._by_row is None:

@@ -157,3 +157,20 @@ def test_looking_twice_at_a_held_row_comes_to_the_same(entries, seed):
         again = recheck(held, {}, report.layout, roster)
         assert isinstance(again, HeldRow)
         assert set(held.reasons) == set(again.reasons)
+
+
+WORDS = ["姓名", "手机号", "实发工资", "应发合计", "合计", "小计", "张伟", "工号", "部门", "个税", "制表：",
+         "=A1", "", "5000", "-3", "待定", "#REF!", "2026年3月", "<b>", "编号", "单位：元"]  # fmt: skip
+GRIDS = st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=8), min_size=1, max_size=9)
+
+
+@settings(max_examples=150, deadline=None)
+@given(rows=GRIDS, merge=st.tuples(*[st.integers(0, 5)] * 4))
+def test_no_grid_of_words_makes_the_reader_fail(rows, merge):
+    top, left, down, right = merge
+    square = [row + [""] * (12 - len(row)) for row in rows] + [[""] * 12] * 12
+    content = xlsx(square, merges=[(top, left, top + down, left + right + 1)])
+
+    report = check_sheet(content, "a.xlsx", Roster([]))
+
+    assert report.accepted == []

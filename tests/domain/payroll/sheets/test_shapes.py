@@ -677,3 +677,9 @@ def test_of_several_formulas_in_xls_an_empty_result_is_a_result():
 
     assert accepted(report) == {2: "E-1", 3: "E-6"}
     assert [row.warnings for row in report.accepted] == [(), ()]
+
+
+def test_empty_cells_merged_outside_of_the_data_are_nothing():
+    rows = [[*HEADER, "", ""], [*ZHANG, "", ""], [""] * 6, [""] * 6]
+
+    assert accepted(check(xlsx(rows, merges=[(2, 0, 3, 1), (0, 4, 1, 5)]))) == {2: "E-1"}
