@@ -180,7 +180,8 @@ WORDS = [
     "<b>",
     "编号",
     "单位：元",
-] + [""]
+    "",
+]
 GRIDS = st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=8), min_size=1, max_size=9)
 
 
