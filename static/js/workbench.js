@@ -1,4 +1,4 @@
-/* The workbench: what was dropped into the upload zone, and polls that lost the network. */
+/* The workbench: what was dropped into the upload zone, checking all rows, polls without network. */
 "use strict";
 
 function readableSize(bytes) {
@@ -43,6 +43,16 @@ for (const [name, isOver] of [["dragenter", true], ["dragleave", false], ["drop"
     }
   });
 }
+
+// One box that checks all others of a name.
+document.addEventListener("change", (event) => {
+  const name = event.target.dataset.checks;
+  if (name) {
+    for (const box of document.querySelectorAll(`input[name="${name}"]`)) {
+      box.checked = event.target.checked;
+    }
+  }
+});
 
 // htmx goes on polling by itself; people only need to know why nothing moves.
 function tellPoll(event, text) {

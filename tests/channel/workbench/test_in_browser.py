@@ -107,6 +107,17 @@ def test_somebody_is_found_on_the_roster_and_chosen(desk, read, held):
     assert held(batch_id) == []
 
 
+def test_all_held_rows_are_left_out_with_two_clicks(desk, read, held):
+    batch_id = read(ZHANG, STRANGER, "010,钱七,13800000010,1.00,0,1.00")
+    desk.goto(f"/hr/payroll/{batch_id}")
+
+    desk.get_by_label("全选").check()
+    desk.get_by_role("button", name="选中的都不发").click()
+
+    expect(desk.get_by_text("2 行不发工资条")).to_be_visible()
+    assert held(batch_id) == []
+
+
 def test_the_numbers_move_by_themselves(desk, hr, account, read):
     batch_id = read(ZHANG, LI)
     service.publish_batch(hr, batch_id)
