@@ -13,6 +13,7 @@ from domain.directory.queries import names_of_users
 
 bp = desk_room("audit", "/audit")
 
+WHO = {ActorKind.EMPLOYEE: "员工", ActorKind.SYSTEM: "系统"}
 ACTIONS = {
     "directory.user.signed_in": "登录工作台",
     "directory.user.added": "开通用户",
@@ -90,20 +91,13 @@ def index() -> ResponseReturnValue:
 
 
 def _line(row: AuditRow, names: dict[int, str]) -> AuditLine:
-    match row.actor_kind:
-        case ActorKind.USER:
-            who = names.get(row.actor_id, "")
-        case ActorKind.EMPLOYEE:
-            who = "员工"
-        case ActorKind.SYSTEM:
-            who = "系统"
     counts = [
         COUNTS[key].format(value) for key, value in row.details.items() if value and key in COUNTS
     ]
     return AuditLine(
         id=row.id,
         at=row.at,
-        who=who,
+        who=WHO.get(row.actor_kind) or names.get(row.actor_id, ""),
         what=ACTIONS.get(row.action, row.action),
         about=SUBJECTS.get(row.subject, "").format(row.subject_id),
         details="，".join(counts),
