@@ -329,7 +329,7 @@ def list_own_payslips(actor: Actor, year: int) -> list[PayslipRow]:
             id=row.id,
             period=row.period,
             enterprise=row.name,
-            net_fen=slips.unpack(unseal(SLIP, row.content_sealed)).net_fen,
+            net_fen=slips.unpack_net(unseal(SLIP, row.content_sealed)),
             published_at=row.published_at,
             read_at=row.read_at,
             confirmed_at=row.confirmed_at,

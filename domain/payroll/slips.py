@@ -96,6 +96,11 @@ def unpack(text: str) -> SlipContent:
     )
 
 
+def unpack_net(text: str) -> Fen:
+    """Only what stands first: a year's list needs no items."""
+    return Fen(int(text[1 : text.index(",")]))
+
+
 def content_hash(slips: Iterable[tuple[int, str]]) -> str:
     """SHA-256 over employee ids and packed slips, in the order of the ids: what was published."""
     digest = hashlib.sha256()

@@ -23,6 +23,7 @@ def test_a_packed_slip_comes_back_whole():
     content = slips.unpack(slips.pack(ROW))
 
     assert (content.net_fen, content.items) == (612050, ROW.items)
+    assert slips.unpack_net(slips.pack(ROW)) == content.net_fen
     assert (content.sheet, content.row) == ("工资表", 4)
     assert (content.matched_by, content.warnings) == (ROW.matched_by, ROW.warnings)
 
