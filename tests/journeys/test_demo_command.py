@@ -86,7 +86,7 @@ def test_a_part_that_is_killed_comes_back(running: Demo) -> None:
 def test_term_stops_every_child_and_the_next_start_continues(running: Demo) -> None:
     key = (running.data_dir / "master.key").read_text()
     pids = children_of(running.process.pid)
-    assert len(pids) >= 7  # redis, sandbox, web and its worker, three queues and their keeper, …
+    assert len(pids) >= 7  # redis, sandbox, web and its worker, three queues, timetable
 
     assert stop_demo(running) == 0
 

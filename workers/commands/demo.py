@@ -128,8 +128,10 @@ def _start(
         return
     prepare = [*this_program(), "prepare-demo", "--sandbox-url", sandbox_url]
     _prepare([*prepare, *(["--empty"] if empty else [])], logs / "prepare.log")
-    for name in ("run", "worker", "timetable"):
-        supervisor.start(Child(name, [*this_program(), name], log=logs / f"{name}.log"))
+    # One supervisor is enough: the workers are started here, without `xinqiao worker`'s own.
+    for name in ("run", *(f"worker {queue.value}" for queue in QueueName), "timetable"):
+        log = logs / f"{name.replace(' ', '-')}.log"
+        supervisor.start(Child(name, [*this_program(), *name.split()], log=log))
     _await(supervisor, "web", lambda: _answers(f"http://127.0.0.1:{port}/readyz"))
     _await(supervisor, "worker", _workers_are_there)
     if not supervisor.stop_requested.is_set():
