@@ -130,7 +130,11 @@ def progress(batch_id: int) -> ResponseReturnValue:
 
 @bp.get("/<int:batch_id>/figures")
 def figures(batch_id: int) -> ResponseReturnValue:
-    return render_template("hr/payroll/_figures.html", batch=get_batch(g.actor, batch_id))
+    """The moving numbers. When they have come to rest, the recipients below are asked once."""
+    detail = get_batch(g.actor, batch_id)
+    page = render_template("hr/payroll/_figures.html", batch=detail)
+    has_settled = "moving" in request.args and not detail.pushes.is_moving
+    return (page, {"HX-Trigger": "settled"}) if has_settled else page
 
 
 def _batch_page(detail: BatchDetail) -> dict[str, object]:

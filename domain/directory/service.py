@@ -169,7 +169,8 @@ def import_roster(actor: Actor, rows: Sequence[RosterRow]) -> RosterImported:
     Who is not in the file stays as they are: a file of one department must not dismiss the rest.
     """
     actor.require(Permission.ROSTER_WRITE)
-    if not rows:
+    # Without an identifier of the roster's own, two people would become one.
+    if not rows or not all(row.emp_id for row in rows):
         raise RosterEmpty
     counts = {"added": 0, "changed": 0, "unchanged": 0, "left": 0}
     with transaction() as session:

@@ -30,6 +30,11 @@ class PushCounts:
     delivered: int
     failed: int
 
+    @property
+    def is_moving(self) -> bool:
+        """Whether something is still to be sent, or to be reported by the platform."""
+        return bool(self.waiting) or self.sent > self.delivered
+
 
 @dataclass(frozen=True, slots=True)
 class PushRow:

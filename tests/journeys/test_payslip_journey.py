@@ -93,6 +93,7 @@ def test_a_payroll_is_published_read_confirmed_and_asked_about(
     # Three of the school have not bound their WeChat; everybody else gets exactly one message.
     expect(desk.locator("#figures")).to_contain_text(f"{people - 3}", timeout=120_000)
     expect(desk.locator("#figures")).to_contain_text("数字会自动更新", timeout=120_000)
+    expect(desk.locator("#recipients tbody tr").first).to_contain_text("已送达")
     keep_picture(desk, "06-published")
     stats = requests.get(f"{demo.sandbox}/_sandbox/stats", timeout=5).json()["messages"]
     assert stats["accepted"] == people - 3

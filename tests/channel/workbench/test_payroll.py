@@ -327,6 +327,14 @@ def test_the_numbers_come_often_while_messages_go_out(client, hr, account):
     assert "1 条在等微信的回执" in client.get(f"/hr/payroll/{batch.id}/figures").text
 
 
+def test_the_recipients_are_asked_anew_once_the_numbers_rest(client, published):
+    figures = f"/hr/payroll/{published.id}/figures"
+
+    assert client.get(f"{figures}?moving=1").headers["HX-Trigger"] == "settled"
+    assert "HX-Trigger" not in client.get(figures).headers
+    assert "settled from:body" in client.get(f"/hr/payroll/{published.id}").text
+
+
 def test_recipients_are_filtered_by_what_became_of_them(client, published):
     def names(query):
         page = client.get(f"/hr/payroll/{published.id}?{query}").text

@@ -218,6 +218,9 @@ def test_an_import_is_one_line_of_the_audit_trail_without_people(hr, session):
 def test_an_empty_file_is_refused(hr):
     with pytest.raises(RosterEmpty):
         service.import_roster(hr, [])
+    with pytest.raises(RosterEmpty):
+        service.import_roster(hr, [ZHANG, Row("", name="李娜")])
+    assert roster(hr) == []
 
 
 def test_only_hr_imports(session):
