@@ -114,7 +114,7 @@ def read_ole(content: bytes) -> list[Grid]:
 def _records(stream: bytes, start: int) -> Iterator[tuple[int, int, int]]:
     """Kind, offset and length of each record from ``start`` to its EOF."""
     offset = start
-    while offset + 4 <= len(stream):
+    while True:
         kind, length = struct.unpack_from("<HH", stream, offset)
         yield kind, offset + 4, length
         if kind == _EOF:
@@ -172,8 +172,7 @@ def _grid(book: calamine.CalamineWorkbook, meta: calamine.SheetMetadata, marks: 
     refuse_oversize(meta.name, sheet.total_height, sheet.total_width)
     rows = texts_of(sheet)
     for (row, column), error in marks.errors.items():
-        if row < len(rows) and column < len(rows[row]):
-            rows[row][column] = error
+        rows[row][column] = error
     return Grid(
         meta.name,
         rows,

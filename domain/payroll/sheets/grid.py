@@ -52,14 +52,11 @@ def number_text(value: float) -> str:
     yuan is no amount that anybody wrote. Real third decimals stay and are refused later.
     """
     text = f"{value:.15g}"
-    dot = text.find(".")
-    if "e" in text:
-        return text.upper()
-    if 0 <= dot < len(text) - 3:
+    if text[-3:-2] != "." and "." in text:
         near = round(value, 2)
         if abs(value - near) < 1e-6:
-            return f"{near:.15g}"
-    return text
+            text = f"{near:.15g}"
+    return text.upper()
 
 
 def _moment_text(value: datetime) -> str:

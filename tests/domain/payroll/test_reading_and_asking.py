@@ -255,3 +255,15 @@ def test_batches_come_in_pages_and_candidates_by_name(session):
     assert [row.id for row in queries.list_batches(hr, before=second.id).rows] == [first.id]
     names = queries.names_of_candidates(hr, [employee.emp_id])
     assert names == {employee.emp_id: f"张三 · 教务处 · {employee.emp_no}"}
+
+
+def test_a_double_tap_asks_once(slip, owner):
+    first = questions.ask(owner, slip.id, 0, "为什么？")
+    second = questions.ask(owner, slip.id, 0, "为什么？")
+    questions.answer_question(make_hr(), first, "请看明细")
+    questions.ask_again(owner, first, "还是不明白")
+    questions.ask_again(owner, first, "还是不明白")
+
+    thread = question_queries.get_own_question(owner, first)
+    assert second == first
+    assert [message.body for message in thread.messages] == ["为什么？", "请看明细", "还是不明白"]

@@ -22,6 +22,7 @@ def xlsx(
     merges: Iterable[tuple[int, int, int, int]] = (),
     formulas: Mapping[Place, tuple[str, Cell]] | None = None,
     hidden_columns: Iterable[int] = (),
+    wide_columns: Iterable[int] = (),
     hidden_rows: Iterable[int] = (),
     before: Mapping[str, Rows] | None = None,
     hidden_sheets: Mapping[str, Rows] | None = None,
@@ -37,6 +38,8 @@ def xlsx(
             sheet.merge_range(top, left, bottom, right, rows[top][left])
         for (row, column), (formula, cached) in (formulas or {}).items():
             sheet.write_formula(row, column, formula, None, cached)
+        for column in wide_columns:
+            sheet.set_column(column, column, 40)
         for column in hidden_columns:
             sheet.set_column(column, column, None, None, {"hidden": True})
         for row in hidden_rows:
@@ -100,6 +103,7 @@ def xls(
     *,
     formulas: Mapping[Place, str] | None = None,
     hidden_columns: Iterable[int] = (),
+    wide_columns: Iterable[int] = (),
     hidden_rows: Iterable[int] = (),
     merges: Iterable[tuple[int, int, int, int]] = (),
     hidden_sheet: Rows | None = None,
@@ -114,6 +118,8 @@ def xls(
         sheet.write(row, column, xlwt.Formula(formula))
     for top, left, bottom, right in merges:
         sheet.merge(top, bottom, left, right)
+    for column in wide_columns:
+        sheet.col(column).width = 10_000
     for column in hidden_columns:
         sheet.col(column).hidden = True
     for row in hidden_rows:

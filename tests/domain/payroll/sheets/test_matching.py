@@ -210,3 +210,12 @@ def test_a_remark_in_place_of_a_number_agrees_with_nobody():
     report = judged(row("张伟", mobile="见微信"), row("张伟", "待编"), roster=roster)
 
     assert report.accepted == []
+
+
+def test_a_number_the_roster_does_not_know_yet_is_no_difference():
+    roster = Roster([entry(1, "张伟", bank_card="")])
+
+    report = judged(row("张伟", mobile=phone(1), card="6229000000000000001"), roster=roster)
+
+    assert accepted(report) == {2: "E-1"}
+    assert report.accepted[0].warnings == ()

@@ -35,12 +35,21 @@ def test_a_net_pay_that_is_none_is_held(net, codes):
 
 
 @pytest.mark.parametrize(
-    "net", [6120.5, "6120.50", "￥6,120.50", "6,120.5元", "６１２０．５", 6120.500000000001]
+    "net",
+    [6120.5, "6120.50", "￥6,120.50", "6,120.5元", "６１２０．５", 6120.500000000001, 6120.4999999],
 )
 def test_a_net_pay_is_read_in_every_way_of_writing(net):
     report = judged(["姓名", "手机号", "奖金", "实发工资"], [6120.5, net])
 
     assert report.accepted[0].net_fen == 612_050
+
+
+def test_what_binary_sums_leave_of_nothing_is_nothing():
+    report = judged(
+        ["姓名", "手机号", "奖金", "实发工资"], [0, 0.1 + 0.2 - 0.3], [0, 0.3 - 0.1 - 0.2]
+    )
+
+    assert [row.net_fen for row in report.accepted] == [0, 0]
 
 
 def test_a_bad_item_holds_the_row_with_the_columns_name():
@@ -218,3 +227,50 @@ def test_an_earnings_total_alone_is_checked_when_most_rows_keep_it():
     report = judged(header, sound, sound, [4000, 4000, "", 10, 3990], [4000, 4000, 5, 10, 3990])
 
     assert reasons(report) == {5: ["NET_MISMATCH"]}
+
+
+def test_a_row_that_leaves_the_earnings_total_blank_is_not_asked_for_it():
+    header = [*TOTALS[:-1], "补发上月", "实发工资"]
+
+    report = judged(
+        header,
+        [5000, 100, 5100, 80, 20, 100, 50, 5050],
+        [4000, 100, 4100, 80, 20, 100, 60, 4060],
+        [3000, 100, 3100, 80, 20, 100, 70, 3070],
+        ["", "", "", "", "", "", 70, 70],
+    )
+
+    assert len(report.accepted) == 4
+
+
+def test_a_row_without_net_does_not_keep_the_columns_from_being_learned():
+    header = ["姓名", "手机号", "基本工资", "奖金", "养老", "实发工资"]
+
+    report = judged(
+        header, [5000, 100, 80, 5020], [4000, 0, 80, ""], [3000, 0, 0, 3000], [100, 0, 0, 111]
+    )
+
+    assert reasons(report) == {3: ["MISSING_NET"], 5: ["NET_MISMATCH"]}
+
+
+def test_a_deductions_total_alone_counts_instead_of_its_columns():
+    header = ["姓名", "手机号", "基本工资", "养老", "个税", "扣款合计", "实发工资"]
+    sound = [5000, 80, 20, 100, 4900]
+
+    report = judged(header, sound, sound, sound, [5000, 80, 20, 100, 5000])
+
+    assert len(report.accepted) == 3
+    assert "减扣款 100.00 是 4,900.00" in only_held(report).message
+
+
+def test_a_column_with_an_unreadable_amount_is_not_compared_with_the_total():
+    rows = [
+        ["姓名", "手机号", "奖金", "实发工资"],
+        *people(["若干", 5], [6, 6]),
+        ["合计", "", 99, 11],
+    ]
+
+    report = check(csv_bytes(rows), "a.csv")
+
+    assert reasons(report) == {2: ["BAD_AMOUNT"]}
+    assert report.warnings == []

@@ -156,3 +156,22 @@ def test_everything_survives_being_stored_as_json():
 
     assert (layout, held, kept) == (report.layout, report.held[0], report.accepted[0])
     assert isinstance(recheck(held, {"手机号": phone(2)}, layout, ROSTER), AcceptedRow)
+
+
+def test_an_id_number_that_excel_cut_short_does_not_speak_against_a_choice():
+    report = check(xlsx([["姓名", "身份证号", "实发工资"], ["张伟", "3.69999199001010E+17", 5]]))
+
+    row = recheck(only_held(report), {}, report.layout, ROSTER, employee_id="E-1")
+
+    assert isinstance(row, AcceptedRow)
+    assert row.warnings == ()
+
+
+def test_a_column_without_a_word_above_it_stays_out():
+    rows = [["姓名", "手机号", "", "实发工资"], ["张伟", phone(99), "随手记的", 5]]
+    report = check(csv_bytes(rows), "a.csv")
+
+    row = recheck(only_held(report), {"手机号": phone(1)}, report.layout, ROSTER)
+
+    assert isinstance(row, AcceptedRow)
+    assert row.items == ()

@@ -83,9 +83,10 @@ def test_a_wrong_file_is_refused_with_a_sentence(content, code, words):
     assert (report.accepted, report.held) == ([], [])
 
 
-def test_a_long_list_of_sectors_is_followed():
+@pytest.mark.parametrize("claimed", [1, 7])
+def test_a_long_list_of_sectors_is_followed_to_its_end(claimed):
     content = bytearray(ole("EncryptedPackage"))
-    struct.pack_into("<II", content, 68, 2, 1)
+    struct.pack_into("<II", content, 68, 2, claimed)
     struct.pack_into("<I", content, 76, 0xFFFFFFFF)
     content += struct.pack("<128I", 0, *[0xFFFFFFFF] * 126, 0xFFFFFFFE)
 
@@ -115,6 +116,15 @@ def test_a_chain_of_sectors_without_an_end_is_refused():
     assert report.refused.code == "CORRUPT_FILE"
 
 
+def test_an_old_xls_without_an_end_is_refused():
+    end = GOOD_XLS.rindex(b"\x0a\x00\x00\x00")
+
+    report = check(GOOD_XLS[:end] + b"\xff\x0f\x00\x00" + GOOD_XLS[end + 4 :])
+
+    assert report.refused is not None
+    assert report.refused.code == "CORRUPT_FILE"
+
+
 def test_an_interruption_is_not_swallowed(monkeypatch):
     def interrupted(_archive):
         raise KeyboardInterrupt
@@ -123,6 +133,18 @@ def test_an_interruption_is_not_swallowed(monkeypatch):
 
     with pytest.raises(KeyboardInterrupt):
         check(GOOD)
+
+
+def test_a_panic_of_the_reader_is_a_damaged_file(monkeypatch):
+    def panicking(_archive):
+        raise type("PanicException", (BaseException,), {})
+
+    monkeypatch.setattr("domain.payroll.sheets.files.read_xlsx", panicking)
+
+    report = check(GOOD)
+
+    assert report.refused is not None
+    assert report.refused.code == "CORRUPT_FILE"
 
 
 def test_too_many_html_rows_are_refused(monkeypatch):

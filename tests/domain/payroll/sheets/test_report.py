@@ -1,5 +1,7 @@
 """The JSON that other programs rely on, and the month a sheet is for."""
 
+import gc
+
 import pytest
 
 from domain.payroll.sheets import check_sheet, to_json
@@ -108,3 +110,14 @@ def test_progress_ends_at_the_number_of_rows():
     check_sheet(xlsx(rows), "a.xlsx", ROSTER, on_progress=lambda *step: seen.append(step))
 
     assert seen == [(500, 1200), (1000, 1200), (1200, 1200)]
+
+
+def test_the_callers_choice_about_the_collector_is_kept():
+    gc.disable()
+    try:
+        check(b"")
+        was_on = gc.isenabled()
+    finally:
+        gc.enable()
+
+    assert not was_on

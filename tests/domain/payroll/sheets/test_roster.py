@@ -120,3 +120,9 @@ def test_what_is_no_roster_is_refused(content):
 
 def test_blank_lines_are_nobody():
     assert [row.row for row in read(line(1), [""] * 8, line(2, "李娜")).accepted] == [2, 4]
+
+
+def test_people_without_any_number_are_not_each_others_repetition():
+    report = read_roster(csv_bytes([["姓名", "部门"], ["张伟", "一"], ["李娜", "一"]]), "a.csv")
+
+    assert [row.entry.name for row in report.accepted] == ["张伟", "李娜"]

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import openpyxl
 import pytest
+import xlsxwriter
 
 from .files import FIRST_SHEET, csv_bytes, edited, html, without_cached_values, xls, xlsx
 from .people import ROSTER, accepted, check, id_no, only_held, phone, reasons
@@ -683,3 +684,56 @@ def test_empty_cells_merged_outside_of_the_data_are_nothing():
     rows = [[*HEADER, "", ""], [*ZHANG, "", ""], [""] * 6, [""] * 6]
 
     assert accepted(check(xlsx(rows, merges=[(2, 0, 3, 1), (0, 4, 1, 5)]))) == {2: "E-1"}
+
+
+@pytest.mark.parametrize("make", [xlsx, xls])
+def test_a_column_made_wider_is_not_hidden(make):
+    report = check(make([HEADER, ZHANG], wide_columns=[2], hidden_columns=[4]))
+
+    assert items(report.accepted[0]) == {"基本工资": 500_000}
+    assert report.hidden_columns == []
+
+
+def test_a_blank_line_above_the_header_is_not_worth_a_word():
+    report = check(csv_bytes([["三月"], [], HEADER, ZHANG]), "a.csv")
+
+    assert [(row.row, row.why) for row in report.skipped] == [(1, "title"), (3, "header")]
+
+
+def test_formulas_that_give_texts_are_results_even_when_empty():
+    header = [*HEADER[:2], "奖金", "实发工资"]
+    content = xlsx(
+        [header, ["", phone(1), "", 5]],
+        formulas={(1, 0): ('="张"&"伟"', "张伟"), (1, 2): ('=IF(1,"",5)', "空")},
+    )
+
+    report = check(edited(content, FIRST_SHEET, lambda xml: xml.replace("<v>空</v>", "<v></v>")))
+
+    assert accepted(report) == {2: "E-1"}
+    assert items(report.accepted[0]) == {"奖金": None}
+
+
+def test_a_sheet_of_charts_beside_the_payroll_is_left_alone():
+    buffer = io.BytesIO()
+    with xlsxwriter.Workbook(buffer) as book:
+        sheet = book.add_worksheet("工资表")
+        for row, cells in enumerate([HEADER, ZHANG]):
+            sheet.write_row(row, 0, cells)
+        chart = book.add_chart({"type": "line"})
+        chart.add_series({"values": "=工资表!$D$2:$D$2"})
+        book.add_chartsheet("图").set_chart(chart)
+
+    report = check(buffer.getvalue())
+
+    assert report.sheets == ["工资表"]
+    assert accepted(report) == {2: "E-1"}
+
+
+def test_what_looks_like_a_formula_outside_of_the_cells_is_none():
+    content = edited(
+        xlsx([HEADER, ZHANG]),
+        FIRST_SHEET,
+        lambda xml: xml.replace("<sheetData>", "<f/><sheetData>"),
+    )
+
+    assert accepted(check(content)) == {2: "E-1"}
