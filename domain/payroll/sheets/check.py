@@ -71,7 +71,7 @@ def _check_grids(
         if grid.visible and (headers := find_headers(grid))
     ]
     if not reads:
-        raise Unreadable(Reason.NOT_PAYROLL, _no_payroll_sentence(grids, filename))
+        raise Unreadable(Reason.NOT_PAYROLL, _no_payroll_sentence(grids))
     for grid, read in reads:
         if any(words.is_other_unit(title) for title in read.titles):
             raise Unreadable(
@@ -89,12 +89,12 @@ def _check_grids(
     return replace(report, period=period or found, layout=layout)
 
 
-def _no_payroll_sentence(grids: list[Grid], filename: str) -> str:
+def _no_payroll_sentence(grids: list[Grid]) -> str:
     names = "、".join(grid.name for grid in grids if grid.visible)
     if not any(any(any(row) for row in grid.rows) for grid in grids):
-        return f"文件“{filename}”里没有内容，请检查后重新上传"
+        return "文件里没有内容，请检查后重新上传"
     return (
-        f"在文件“{filename}”的工作表（{names}）里没有找到工资表："
+        f"在工作表（{names}）里没有找到工资表："
         "需要一行表头，其中有姓名（或工号、手机号、身份证号）和实发工资等列。请检查后重新上传"
     )
 

@@ -29,6 +29,7 @@ ABSENT = Reading(State.ABSENT)
 
 _DOTS = "·•・‧∙⋅˙᛫﹒．.●゠"
 _IN_NAME = re.compile(rf"[\s\u200b-\u200f\u2060\ufeff{re.escape(_DOTS)}]+")
+_STRETCHED = re.compile(r"(?<=[\u3400-\u9fff])\s+(?=[\u3400-\u9fff])")
 _QUOTED = re.compile(r'^=\s*"(.*)"$')
 _FLOAT = re.compile(r"^(\d+)\.0+$")
 _SCIENTIFIC = re.compile(r"^\d(\.\d+)?E\+?\d{1,2}$")
@@ -53,6 +54,11 @@ def plain(text: str) -> str:
 def name_key(text: str) -> str:
     """Equal for spellings of one name: spaces, middle dots and widths do not count."""
     return _IN_NAME.sub("", plain(text)).casefold()
+
+
+def name_in_words(text: str) -> str:
+    """As a sentence writes it: sheets stretch 刘 洋 to the width of three characters."""
+    return _STRETCHED.sub("", plain(text))
 
 
 def dept_key(text: str) -> str:

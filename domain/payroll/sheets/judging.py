@@ -43,7 +43,7 @@ def _money_problems(amounts: Amounts, part: Part) -> list[tuple[Reason, str]]:
     ]
     values = {amounts[index] for index in part.nets}
     if values <= {None}:
-        problems.append((Reason.MISSING_NET, "没有实发工资，请填写（不发请删去这一行）"))
+        problems.append((Reason.MISSING_NET, "没有实发工资，请填写；不发就选“这一行不发”"))
     elif len(values) > 1:
         problems.append((Reason.NET_MISMATCH, "表里有几列实发，数目不同，请只留一列"))
     net = amounts[part.nets[0]] if part.nets else None

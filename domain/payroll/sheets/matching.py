@@ -9,6 +9,7 @@ from .identity import (
     Reading,
     State,
     dept_key,
+    name_in_words,
     name_key,
     read_card,
     read_emp_no,
@@ -107,9 +108,9 @@ def _same_human(candidates: list[Person]) -> list[Person]:
 def _contradiction(
     row: Identifiers, hits: dict[str, list[Person]], namesakes: list[Person]
 ) -> Match:
-    said = "、".join(f"{LABELS[k]}是{p[0].entry.name}的" for k, p in hits.items())
+    said = "、".join(f"{LABELS[k]}是「{_name(p[0])}」的" for k, p in hits.items())
     known = "" if namesakes or not row.name else "（花名册里没有这个姓名）"
-    name = f"姓名是{row.name}{known}，" if row.name else ""
+    name = f"姓名是「{name_in_words(row.name)}」{known}，" if row.name else ""
     people = {p.entry.emp_id: p for group in [*hits.values(), namesakes] for p in group}
     return _held(Reason.CONFLICT, f"{name}{said}，对不上同一个人，请核对", list(people.values()))
 
@@ -125,7 +126,7 @@ def _weigh(row: Identifiers, person: Person, hits: tuple[str, ...], namesakes: i
     if person.entry.has_left:
         return _held(
             Reason.LEFT_EMPLOYEE,
-            f"{person.entry.name}在花名册里已离职，请确认是否仍要发放",
+            f"「{_name(person)}」在花名册里已离职，请确认是否仍要发放",
             (person,),
         )
     matched_by = (*hits, "name") if row.name else hits
@@ -160,7 +161,7 @@ def _differs(row: Identifiers, person: Person, kind: str) -> Match:
     label = LABELS[kind]
     return _held(
         Reason.CONFLICT,
-        f"{row.name or person.entry.name}的{label}和花名册不一致，"
+        f"「{name_in_words(row.name) or _name(person)}」的{label}和花名册不一致，"
         "请核对是不是同一个人，或先更新花名册",
         (person,),
     )
@@ -184,11 +185,12 @@ def _damage_notices(row: Identifiers, person: Person, hits: tuple[str, ...]) -> 
 def _by_name_alone(row: Identifiers, namesakes: list[Person], *, sheet_has_keys: bool) -> Match:
     """No key of the row is known. A name by itself is never enough."""
     if not namesakes:
-        label = row.name or "、".join(LABELS[k] for k, r in row.keys.items() if r.value)
         damaged = _first_damage(row)
         if damaged and not row.name:
             return _held(*damaged, ())
-        return _held(Reason.NOT_FOUND, f"花名册里没有{label}，请核对姓名或先加入花名册", ())
+        labels = "、".join(LABELS[k] for k, r in row.keys.items() if r.value)
+        missing = f"「{name_in_words(row.name)}」" if row.name else f"这个{labels}"
+        return _held(Reason.NOT_FOUND, f"花名册里没有{missing}，请核对后改正，或先加入花名册", ())
     if len(namesakes) > 1:
         return _held(Reason.AMBIGUOUS, _namesake_sentence(namesakes), namesakes)
     person = namesakes[0]
@@ -204,7 +206,8 @@ def _by_name_alone(row: Identifiers, namesakes: list[Person], *, sheet_has_keys:
         return Match(person, ("name", "dept"))
     return _held(
         Reason.NO_KEY,
-        f"只有姓名“{row.name}”能对上，没有一致的工号、手机号或证件号，请补一项，或确认就是花名册里的这个人",
+        f"只有姓名「{name_in_words(row.name)}」能对上，没有一致的工号、手机号或证件号，"
+        "请补一项，或确认就是花名册里的这个人",
         (person,),
     )
 
@@ -218,19 +221,22 @@ def _first_damage(row: Identifiers) -> tuple[Reason, str] | None:
 
 def _namesake_sentence(people: list[Person]) -> str:
     active = sum(not person.entry.has_left for person in people)
-    shown = people[0].entry.name
+    shown = _name(people[0])
     if active > 1:
         return f"在职的{shown}有{active}人，请补手机号或工号"
     return f"{shown}有{len(people)}人（含离职{len(people) - active}人），请补手机号或工号"
+
+
+def _name(person: Person) -> str:
+    return name_in_words(person.entry.name)
 
 
 def chosen_by_hr(row: Identifiers, person: Person, agreeing: list[str]) -> tuple[Notice, ...]:
     """What speaks against the person whom HR chose: said, not decided."""
     notices = []
     if row.name and name_key(row.name) != person.name:
-        notices.append(
-            Notice("NAME_DIFFERS", f"表里的姓名是{row.name}，花名册是{person.entry.name}")
-        )
+        said = f"表里的姓名是「{name_in_words(row.name)}」，花名册是「{_name(person)}」"
+        notices.append(Notice("NAME_DIFFERS", said))
     for kind, reading in row.keys.items():
         own = person.keys.get(kind)
         if kind not in agreeing and reading.state is not State.ABSENT and own is not None:
@@ -239,5 +245,5 @@ def chosen_by_hr(row: Identifiers, person: Person, agreeing: list[str]) -> tuple
                 code = f"{kind.upper()}_DIFFERS"
                 notices.append(Notice(code, f"表里的{LABELS[kind]}和花名册不一致"))
     if person.entry.has_left:
-        notices.append(Notice(str(Reason.LEFT_EMPLOYEE), f"{person.entry.name}已离职"))
+        notices.append(Notice(str(Reason.LEFT_EMPLOYEE), f"「{_name(person)}」已离职"))
     return tuple(notices)

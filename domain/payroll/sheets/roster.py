@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
+from core.security import mask_card, mask_id_no, mask_phone
+
 from .files import read_grids
 from .grid import Grid
 from .identity import (
@@ -271,16 +273,16 @@ def _bad_fields(texts: dict[str, str], entry: RosterEntry) -> list[tuple[str, st
         bad.append(("name", "没有姓名，请填写"))
     phone, id_no = read_phone(texts.get("phone", "")), read_id(texts.get("id_no", ""))
     if phone.state is State.INVALID:
-        bad.append(("phone", f"手机号“{phone.text}”不是 11 位手机号，请改正"))
+        bad.append(("phone", f"手机号“{mask_phone(phone.text)}”不是 11 位手机号，请改正"))
     if id_no.state is State.LOST:
         bad.append(("id_no", "身份证号被 Excel 存成数字，丢了后三位，请把这一列设为文本后重填"))
     elif id_no.state is State.INVALID:
-        bad.append(("id_no", f"身份证号“{id_no.text}”不对（位数或校验码），请核对"))
+        bad.append(("id_no", f"身份证号“{mask_id_no(id_no.text)}”不对（位数或校验码），请核对"))
     card = read_card(texts.get("bank_card", ""))
     if card.state is State.LOST:
         bad.append(("bank_card", "银行卡号被 Excel 存成数字，丢了末几位，请把这一列设为文本后重填"))
     elif card.state is State.INVALID:
-        bad.append(("bank_card", f"银行卡号“{card.text}”不对，请核对"))
+        bad.append(("bank_card", f"银行卡号“{mask_card(card.text)}”不对，请核对"))
     status = texts.get("status", "")
     if status not in _LEFT_WORDS and status not in _ACTIVE_WORDS:
         bad.append(("status", f"状态“{status}”不认识，请填在职或离职"))

@@ -113,6 +113,24 @@ def test_the_sentence_for_namesakes_counts_them():
     assert held.message == "王芳有2人（含离职1人），请补手机号或工号"
 
 
+def test_a_sentence_writes_stretched_names_without_their_spaces():
+    roster = Roster([entry(1, "刘 洋"), entry(2, "刘　洋"), entry(3, "Ann Lee")])
+
+    stretched = only_held(judged(row("刘  洋"), roster=roster))
+    unknown = only_held(judged(row("钱 七", mobile=phone(99)), roster=roster))
+    latin = only_held(judged(row("Ann Lee"), roster=roster))
+
+    assert stretched.message == "在职的刘洋有2人，请补手机号或工号"
+    assert "花名册里没有「钱七」" in unknown.message
+    assert "只有姓名「Ann Lee」能对上" in latin.message
+
+
+def test_a_key_that_nobody_has_is_named_when_there_is_no_name():
+    held = only_held(judged(row("", mobile=phone(99)), roster=Roster([entry(1, "张伟")])))
+
+    assert held.message.startswith("花名册里没有这个手机号")
+
+
 def test_one_person_on_two_rows_holds_both():
     report = judged(row("张伟", mobile=phone(1)), row("李娜", "6"), row("张伟", "1"))
 

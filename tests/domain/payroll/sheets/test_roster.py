@@ -69,6 +69,21 @@ def test_a_bad_field_is_refused_with_row_field_and_sentence(changes, field, word
     assert words in problem.message
 
 
+@pytest.mark.parametrize(
+    ("field", "wrong", "shown"),
+    [
+        ("id_no", "369999198210260099", "3699**********0099"),
+        ("phone", "23800000001", "238****0001"),
+        ("bank_card", "6229-0000-0000-0000-001x", "****001x"),
+    ],
+)
+def test_a_sentence_masks_the_number_that_it_is_about(field, wrong, shown):
+    (problem,) = read(line(1, **{field: wrong})).problems
+
+    assert f"“{shown}”" in problem.message
+    assert wrong not in problem.message
+
+
 @pytest.mark.parametrize("field", ["emp_id", "emp_no", "phone", "id_no"])
 def test_what_must_be_unique_is_refused_the_second_time(field):
     first = line(1)
