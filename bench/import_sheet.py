@@ -18,6 +18,7 @@ from core.redis import forget_connections
 from domain.directory import service
 from domain.directory.access import Actor
 from domain.directory.models import OrgKind
+from domain.directory.roster import import_roster
 from domain.payroll import service as payroll
 from domain.payroll.queries import get_batch
 from domain.payroll.sheets import Roster, RosterEntry, check_sheet
@@ -97,7 +98,7 @@ def _store(roster: Roster, content: bytes) -> tuple[float, float]:
         system = Actor.system()
         service.add_org(system, "/", "bench", OrgKind.ENTERPRISE, "测试单位")
         hr = Actor(system.kind, 0, "/bench/", system.permissions)
-        service.import_roster(hr, [person.entry for person in roster.people])
+        import_roster(hr, [person.entry for person in roster.people])
         batch = payroll.upload_sheet(hr, content, "bench.xlsx")
         ours, theirs = multiprocessing.Pipe()
         fork = multiprocessing.get_context("fork")

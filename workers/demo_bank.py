@@ -31,6 +31,7 @@ from domain.directory.channel_accounts import (
     channel_account_by_name,
 )
 from domain.directory.models import Employee, EmployeeBinding, Org, OrgKind
+from domain.directory.roster import import_roster
 from domain.payroll.sheets import read_roster
 from sandbox import demo_data
 
@@ -135,7 +136,7 @@ def _aes_key() -> str:
 def _load_roster(org_path: str, roster: Path) -> None:
     report = read_roster(roster.read_bytes(), roster.name)
     hr = Actor(Actor.system().kind, 0, org_path, Actor.system().permissions)
-    service.import_roster(hr, [row.entry for row in report.accepted])
+    import_roster(hr, [row.entry for row in report.accepted])
 
 
 def _bind_employees(

@@ -13,7 +13,8 @@ from core.security import mask_id_no, seal, unseal
 from core.settings import get_settings
 from domain.directory.access import Actor, Permission
 from domain.directory.queries import count_roster, list_employees
-from domain.directory.service import RosterImported, import_roster, unbind_employee
+from domain.directory.roster import Clash, RosterImported, import_roster
+from domain.directory.service import unbind_employee
 from domain.payroll.sheets import RosterReport, read_roster
 
 bp = desk_room("roster", "/roster")
@@ -24,10 +25,12 @@ MOST_PROBLEMS = 200
 MOST_CHOICES = 8
 REPORT, REPORT_PURPOSE = "roster_report", "session.roster_report"
 
+CLASHES = {Clash.PHONE: "手机号", Clash.ID_NO: "身份证号", Clash.EMP_NO: "工号"}
+
 # With a byte-order mark, without which Excel shows Chinese as gibberish.
 TEMPLATE = (
     "\ufeffemp_id,emp_no,name,phone,id_no,bank_card,dept,status\r\n"
-    "E-1001,1001,张三,13800000001,,,教务处,在职\r\n"
+    "E-1001,1001,张三,13912345678,,,教务处,在职\r\n"
 )
 
 
@@ -116,14 +119,21 @@ def _import(file_name: str, content: bytes) -> ImportReport:
     if read.refused:
         raise RosterRefused(sentence=read.refused.message)
     nameless = [row for row in read.accepted if not row.entry.emp_id]
-    entries = [row.entry for row in read.accepted if row.entry.emp_id]
+    usable = [row for row in read.accepted if row.entry.emp_id]
     problems = [problem.message for problem in read.problems]
     problems += [f"第{row.row}行 没有员工标识或工号，请填写后再导入" for row in nameless]
-    done = import_roster(g.actor, entries) if entries else RosterImported(0, 0, 0, 0)
+    done = import_roster(g.actor, [row.entry for row in usable]) if usable else RosterImported()
+    problems += [
+        f"第{usable[clash.index].row}行 {CLASHES[clash.clash]}已是「{clash.holder}」的，请核对"
+        for clash in done.refused
+    ]
     return ImportReport(
         file_name=file_name,
-        **asdict(done),
-        refused=_refused_rows(read) + len(nameless),
+        added=done.added,
+        changed=done.changed,
+        unchanged=done.unchanged,
+        left=done.left,
+        refused=_refused_rows(read) + len(nameless) + len(done.refused),
         problems=tuple(problems[:MOST_PROBLEMS]),
     )
 

@@ -2,19 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Protocol
+from collections.abc import Iterable
+from datetime import timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from core import ratelimit
-from core.clock import business_date, utc_now
+from core.clock import utc_now
 from core.db import insert_new, reading, transaction
 from core.errors import NotFound
-from core.security import blind_index, random_code, seal, unseal
+from core.security import blind_index, random_code, unseal
 from domain.audit import service as audit
 from domain.directory import policy
 from domain.directory.access import ROOT, Actor, ActorKind, Permission, Role
@@ -26,11 +24,9 @@ from domain.directory.errors import (
     InvitationRefused,
     OrgPathTaken,
     OrgUnknown,
-    RosterEmpty,
     UserUnknown,
 )
 from domain.directory.models import (
-    ID_NO,
     PERSONAL,
     PHONE,
     Employee,
@@ -42,44 +38,10 @@ from domain.directory.models import (
     UserRole,
 )
 
-LEFT = "离职"
 INVITATION_LIFE = timedelta(days=7)
 BINDING_TRIES_PER_WECHAT = "5/hour"
 # A phone number is tried from several WeChats only by somebody who guesses.
 BINDING_TRIES_PER_PHONE = "10/day"
-
-
-class RosterRow(Protocol):
-    """A row of a roster file, as ``domain.payroll.sheets.read_roster`` returns it."""
-
-    @property
-    def emp_id(self) -> str: ...
-    @property
-    def emp_no(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
-    def phone(self) -> str: ...
-    @property
-    def id_no(self) -> str: ...
-    @property
-    def bank_card(self) -> str: ...
-    @property
-    def dept(self) -> str: ...
-    @property
-    def status(self) -> str: ...
-    @property
-    def joined_on(self) -> date | None: ...
-    @property
-    def left_on(self) -> date | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class RosterImported:
-    added: int
-    changed: int
-    unchanged: int
-    left: int
 
 
 # --- organisations --------------------------------------------------------------------------
@@ -160,74 +122,6 @@ def _hash(code: str) -> str:
     return hashlib.sha256(code.encode()).hexdigest()
 
 
-# --- roster ---------------------------------------------------------------------------------
-
-
-def import_roster(actor: Actor, rows: Sequence[RosterRow]) -> RosterImported:
-    """Add new employees, bring known ones up to date, close those that left.
-
-    Who is not in the file stays as they are: a file of one department must not dismiss the rest.
-    """
-    actor.require(Permission.ROSTER_WRITE)
-    # Without an identifier of the roster's own, two people would become one.
-    if not rows or not all(row.emp_id for row in rows):
-        raise RosterEmpty
-    counts = {"added": 0, "changed": 0, "unchanged": 0, "left": 0}
-    with transaction() as session:
-        org = get_org(session, actor, actor.org_path)
-        # Two imports at once would both add the same person.
-        session.refresh(org, with_for_update=True)
-        known = {
-            employee.emp_id: employee
-            for employee in session.scalars(
-                select(Employee).where(Employee.org_path == actor.org_path)
-            )
-        }
-        for row in rows:
-            counts[_import_row(session, actor, known, row)] += 1
-        audit.record(session, actor, "directory.roster.imported", org, **counts)
-    return RosterImported(**counts)
-
-
-def _import_row(session: Session, actor: Actor, known: dict[str, Employee], row: RosterRow) -> str:
-    employee = known.get(row.emp_id)
-    personal = {"phone": row.phone, "id_no": row.id_no, "bank_card": row.bank_card}
-    # 离职 without a date means: no longer here today.
-    yesterday = business_date() - timedelta(days=1)
-    left_on = row.left_on or (yesterday if row.status == LEFT else None)
-    if employee is None:
-        employee = known[row.emp_id] = Employee(
-            org_path=actor.org_path, emp_id=row.emp_id, created_at=utc_now()
-        )
-        session.add(employee)
-        outcome = "added"
-    elif _is_same(employee, row, personal, left_on):
-        return "unchanged"
-    else:
-        outcome = "left" if left_on and not employee.left_on else "changed"
-    employee.emp_no, employee.name, employee.department = row.emp_no, row.name, row.dept
-    employee.personal_sealed = seal(PERSONAL, json.dumps(personal))
-    employee.phone_index = blind_index(PHONE, row.phone) if row.phone else None
-    employee.id_no_index = blind_index(ID_NO, row.id_no) if row.id_no else None
-    employee.joined_on = row.joined_on or employee.joined_on
-    # A date once known is not moved by a later file that only says 离职.
-    employee.left_on = row.left_on or ((employee.left_on or left_on) if left_on else None)
-    employee.updated_at = utc_now()
-    return outcome
-
-
-def _is_same(
-    employee: Employee, row: RosterRow, personal: dict[str, str], left_on: date | None
-) -> bool:
-    return (
-        (employee.emp_no, employee.name, employee.department) == (row.emp_no, row.name, row.dept)
-        and json.loads(unseal(PERSONAL, employee.personal_sealed)) == personal
-        and (row.joined_on is None or employee.joined_on == row.joined_on)
-        and bool(employee.left_on) == bool(left_on)
-        and (row.left_on is None or employee.left_on == row.left_on)
-    )
-
-
 # --- identities and bindings ----------------------------------------------------------------
 
 
@@ -284,7 +178,6 @@ def bind_employee(identity_id: int, name: str, phone: str, id_tail: str) -> int:
             raise BindingRefused
         for employee in employees:
             _bind(session, identity, employee)
-    ratelimit.forget_attempts(BINDING_TRIES_PER_WECHAT, "bind", str(identity_id))
     return len(employees)
 
 

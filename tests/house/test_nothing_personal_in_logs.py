@@ -11,6 +11,7 @@ from channel.signin import ACCOUNT, IDENTITY, USER
 from core.log import logger
 from core.queues import Job
 from domain.directory import service as directory
+from domain.directory.roster import import_roster
 from domain.payroll import service as payroll
 from domain.payroll.queries import list_held, list_own_payslips
 from domain.payroll.sheets import read_roster
@@ -50,9 +51,7 @@ def test_a_payroll_from_roster_to_payslip_names_nobody(client, queue, log, wecha
     client.sign_in("/hr", **{USER: hr.id})
     client.sign_in("/me", **{IDENTITY: wechat, ACCOUNT: account.id})
 
-    directory.import_roster(
-        hr, [row.entry for row in read_roster(ROSTER.encode(), "roster.csv").accepted]
-    )
+    import_roster(hr, [row.entry for row in read_roster(ROSTER.encode(), "roster.csv").accepted])
     for name in (NAME + "错", NAME):
         client.post("/me/bind", data={"name": name, "phone": PHONE, "id_tail": ID_NO[-6:]})
     batch = payroll.upload_sheet(hr, SHEET.encode(), f"{NAME} {PHONE}.csv", "2026-03")

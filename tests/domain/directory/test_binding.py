@@ -247,12 +247,14 @@ def test_a_wechat_has_five_tries_an_hour(zhang, wechat, clock):
         bind(wechat)
 
 
-def test_a_right_answer_gives_the_tries_back(session, zhang, wechat):
-    for _ in range(2):
-        for tail in ("000001", "000002", "000003", "000004"):
-            with pytest.raises(BindingRefused):
-                bind(wechat, tail=tail)
-        assert bind(wechat) == 1
+def test_a_right_answer_gives_no_tries_back_for_guessing_at_others(session, zhang, wechat):
+    for tail in ("000001", "000002", "000003", "000004"):
+        with pytest.raises(BindingRefused):
+            bind(wechat, tail=tail)
+    assert bind(wechat) == 1
+
+    with pytest.raises(BindingLocked):
+        bind(wechat, tail="000005")
 
 
 def test_a_phone_cannot_be_tried_from_one_wechat_after_another(session, zhang, account):

@@ -9,11 +9,11 @@ from sqlalchemy import select, text
 
 from core.errors import Forbidden
 from domain.audit.models import AuditEvent
-from domain.directory import queries, service
+from domain.directory import queries
 from domain.directory.access import Role
 from domain.directory.errors import OrgUnknown, RosterEmpty
 from domain.directory.models import Employee
-from domain.directory.service import RosterImported
+from domain.directory.roster import Clash, RefusedRow, RosterImported, import_roster
 from tests.counting import count_queries
 from tests.factories import (
     ENTERPRISE,
@@ -43,6 +43,7 @@ class Row:
 
 
 ZHANG = Row()
+LI = Row("E-2", "000002", "李娜", "13800000002", "110101199003071240")
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +69,7 @@ def imported(added=0, changed=0, unchanged=0, left=0):
 
 
 def test_new_employees_are_added(hr):
-    assert service.import_roster(hr, [ZHANG, Row("E-2", name="李娜")]) == imported(added=2)
+    assert import_roster(hr, [ZHANG, LI]) == imported(added=2)
 
     first, second = roster(hr)
     assert (first.emp_id, first.name, first.phone) == ("E-1", "张伟", "13800000001")
@@ -78,9 +79,9 @@ def test_new_employees_are_added(hr):
 
 
 def test_the_same_file_again_changes_nothing(hr):
-    service.import_roster(hr, [ZHANG])
+    import_roster(hr, [ZHANG])
 
-    assert service.import_roster(hr, [ZHANG]) == imported(unchanged=1)
+    assert import_roster(hr, [ZHANG]) == imported(unchanged=1)
 
 
 @pytest.mark.parametrize(
@@ -96,9 +97,9 @@ def test_the_same_file_again_changes_nothing(hr):
     ],
 )
 def test_each_field_is_brought_up_to_date(hr, change):
-    service.import_roster(hr, [ZHANG])
+    import_roster(hr, [ZHANG])
 
-    assert service.import_roster(hr, [replace(ZHANG, **change)]) == imported(changed=1)
+    assert import_roster(hr, [replace(ZHANG, **change)]) == imported(changed=1)
 
     (row,) = roster(hr)
     (field, value), *_ = change.items()
@@ -106,35 +107,93 @@ def test_each_field_is_brought_up_to_date(hr, change):
 
 
 def test_a_new_phone_is_found_and_the_old_one_is_not(hr, session):
-    service.import_roster(hr, [ZHANG])
+    import_roster(hr, [ZHANG])
     before = session.scalars(select(Employee.phone_index)).one()
 
-    service.import_roster(hr, [replace(ZHANG, phone="13800000002")])
+    import_roster(hr, [replace(ZHANG, phone="13800000002")])
 
     assert session.scalars(select(Employee.phone_index)).one() != before
 
 
+def test_what_a_file_leaves_blank_stays_as_it_was(hr):
+    import_roster(hr, [ZHANG])
+
+    done = import_roster(
+        hr, [replace(ZHANG, phone="", id_no="", bank_card="", dept="", emp_no="", name="张炜")]
+    )
+
+    assert done == imported(changed=1)
+    [row] = roster(hr)
+    assert (row.name, row.phone, row.id_no) == ("张炜", ZHANG.phone, ZHANG.id_no)
+    assert (row.bank_card, row.department, row.emp_no) == (ZHANG.bank_card, "生产部", "000001")
+
+
+def test_a_file_that_knows_staff_numbers_only_finds_people_by_number_and_name(hr):
+    import_roster(hr, [ZHANG, LI])
+
+    done = import_roster(hr, [Row("000001", "000001", "张 伟", "", "", "", "教务处")])
+
+    assert done == imported(changed=1)
+    assert [row.department for row in roster(hr)] == ["教务处", "生产部"]
+
+
+@pytest.mark.parametrize(
+    ("row", "clash"),
+    [
+        (Row("E-9", "000009", "王五", ZHANG.phone, ""), Clash.PHONE),
+        (Row("E-9", "000009", "王五", "", ZHANG.id_no), Clash.ID_NO),
+        (Row("E-9", ZHANG.emp_no, "王五", "", ""), Clash.EMP_NO),
+        (Row(ZHANG.emp_no, ZHANG.emp_no, "王五", "", ""), Clash.EMP_NO),
+        (replace(LI, phone=ZHANG.phone), Clash.PHONE),
+    ],
+)
+def test_what_is_another_persons_is_refused_and_the_rest_comes_in(hr, row, clash):
+    import_roster(hr, [ZHANG, LI])
+    newcomer = Row("E-8", "000008", "赵六", "13800000008", "")
+
+    done = import_roster(hr, [row, newcomer])
+
+    assert done == replace(imported(added=1), refused=(RefusedRow(0, clash, "张伟"),))
+    assert [row.name for row in roster(hr)] == ["张伟", "李娜", "赵六"]
+    assert roster(hr)[1].phone == LI.phone
+
+
+def test_two_people_may_exchange_their_phones(hr):
+    import_roster(hr, [ZHANG, LI])
+
+    done = import_roster(hr, [replace(ZHANG, phone=LI.phone), replace(LI, phone=ZHANG.phone)])
+
+    assert done == imported(changed=2)
+    assert [row.phone for row in roster(hr)] == [LI.phone, ZHANG.phone]
+
+
+def test_the_phone_of_somebody_who_left_is_free(hr):
+    import_roster(hr, [replace(ZHANG, status="离职")])
+
+    assert import_roster(hr, [replace(LI, phone=ZHANG.phone)]) == imported(added=1)
+
+
 def test_an_employee_without_phone_and_id_number_is_added_but_not_searchable(hr, session):
-    service.import_roster(hr, [replace(ZHANG, phone="", id_no="")])
+    import_roster(hr, [replace(ZHANG, phone="", id_no="")])
 
     employee = session.scalars(select(Employee)).one()
     assert (employee.phone_index, employee.id_no_index) == (None, None)
 
 
 def test_who_left_is_closed_with_the_files_date(hr):
-    service.import_roster(hr, [ZHANG])
+    import_roster(hr, [ZHANG])
     gone = replace(ZHANG, status="离职", left_on=date(2026, 3, 15))
 
-    assert service.import_roster(hr, [gone]) == imported(left=1)
+    assert import_roster(hr, [gone]) == imported(left=1)
 
     (row,) = roster(hr)
     assert (row.left_on, row.is_employed) == (date(2026, 3, 15), False)
 
 
 def test_who_left_without_a_date_is_no_longer_here_today(hr):
-    service.import_roster(hr, [ZHANG])
+    import_roster(hr, [ZHANG])
 
-    assert service.import_roster(hr, [replace(ZHANG, status="离职")]) == imported(left=1)
+    assert import_roster(hr, [replace(ZHANG, status="离职")]) == imported(left=1)
 
     (row,) = roster(hr)
     assert (row.left_on, row.is_employed) == (date(2026, 4, 4), False)
@@ -142,48 +201,48 @@ def test_who_left_without_a_date_is_no_longer_here_today(hr):
 
 def test_a_known_last_day_is_not_moved_by_a_later_file_without_one(hr):
     gone = replace(ZHANG, status="离职", left_on=date(2026, 3, 15))
-    service.import_roster(hr, [gone])
+    import_roster(hr, [gone])
 
     again = replace(gone, left_on=None, dept="财务部")
-    assert service.import_roster(hr, [again]) == imported(changed=1)
-    assert service.import_roster(hr, [again]) == imported(unchanged=1)
+    assert import_roster(hr, [again]) == imported(changed=1)
+    assert import_roster(hr, [again]) == imported(unchanged=1)
 
     assert roster(hr)[0].left_on == date(2026, 3, 15)
 
 
 def test_a_corrected_last_day_is_taken(hr):
     gone = replace(ZHANG, status="离职", left_on=date(2026, 3, 15))
-    service.import_roster(hr, [gone])
+    import_roster(hr, [gone])
 
     corrected = replace(gone, left_on=date(2026, 3, 20))
-    assert service.import_roster(hr, [corrected]) == imported(changed=1)
+    assert import_roster(hr, [corrected]) == imported(changed=1)
 
     assert roster(hr)[0].left_on == date(2026, 3, 20)
 
 
 def test_who_comes_back_is_the_same_employee_and_employed(hr):
-    service.import_roster(hr, [replace(ZHANG, status="离职")])
+    import_roster(hr, [replace(ZHANG, status="离职")])
     (before,) = roster(hr)
 
-    assert service.import_roster(hr, [ZHANG]) == imported(changed=1)
+    assert import_roster(hr, [ZHANG]) == imported(changed=1)
 
     (after,) = roster(hr)
     assert (after.id, after.left_on, after.is_employed) == (before.id, None, True)
 
 
 def test_who_is_not_in_the_file_stays(hr):
-    service.import_roster(hr, [ZHANG, Row("E-2", name="李娜")])
+    import_roster(hr, [ZHANG, LI])
 
-    service.import_roster(hr, [ZHANG])
+    import_roster(hr, [ZHANG])
 
     assert [row.is_employed for row in roster(hr)] == [True, True]
 
 
 def test_the_same_number_in_another_enterprise_is_another_person(hr):
     other = make_hr("/hq/bj/ent-2/")
-    service.import_roster(hr, [ZHANG])
+    import_roster(hr, [ZHANG])
 
-    assert service.import_roster(other, [replace(ZHANG, name="李娜")]) == imported(added=1)
+    assert import_roster(other, [replace(ZHANG, name="李娜")]) == imported(added=1)
 
     assert [row.name for row in roster(hr)] == ["张伟"]
     assert [row.name for row in roster(other)] == ["李娜"]
@@ -192,14 +251,14 @@ def test_the_same_number_in_another_enterprise_is_another_person(hr):
 def test_a_roster_does_not_reach_into_organisations_below(session):
     below = make_employee("/hq/bj/ent-1/sub/", emp_id="E-1", name="李娜")
 
-    service.import_roster(make_hr(), [ZHANG])
+    import_roster(make_hr(), [ZHANG])
 
     session.refresh(below)
     assert below.name == "李娜"
 
 
 def test_personal_fields_are_sealed_at_rest(hr, session):
-    service.import_roster(hr, [ZHANG])
+    import_roster(hr, [ZHANG])
 
     stored = str(session.execute(text("SELECT * FROM employees")).one())
     assert "张伟" in stored
@@ -208,31 +267,31 @@ def test_personal_fields_are_sealed_at_rest(hr, session):
 
 
 def test_an_import_is_one_line_of_the_audit_trail_without_people(hr, session):
-    service.import_roster(hr, [ZHANG, Row("E-2", name="李娜")])
+    import_roster(hr, [ZHANG, LI])
 
     event = session.scalars(select(AuditEvent)).one()
     assert event.action == "directory.roster.imported"
-    assert event.details == {"added": 2, "changed": 0, "unchanged": 0, "left": 0}
+    assert event.details == {"added": 2, "changed": 0, "unchanged": 0, "left": 0, "refused": 0}
 
 
 def test_an_empty_file_is_refused(hr):
     with pytest.raises(RosterEmpty):
-        service.import_roster(hr, [])
+        import_roster(hr, [])
     with pytest.raises(RosterEmpty):
-        service.import_roster(hr, [ZHANG, Row("", name="李娜")])
+        import_roster(hr, [ZHANG, Row("", name="李娜")])
     assert roster(hr) == []
 
 
 def test_only_hr_imports(session):
     with pytest.raises(Forbidden):
-        service.import_roster(make_user(ENTERPRISE, Role.FINANCE), [ZHANG])
+        import_roster(make_user(ENTERPRISE, Role.FINANCE), [ZHANG])
 
 
 def test_an_organisation_that_is_gone_cannot_import(session):
     hr = replace(make_hr(), org_path="/gone/")
 
     with pytest.raises(OrgUnknown):
-        service.import_roster(hr, [ZHANG])
+        import_roster(hr, [ZHANG])
 
 
 # --- looking at it --------------------------------------------------------------------------
