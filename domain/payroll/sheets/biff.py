@@ -103,7 +103,7 @@ def read_ole(content: bytes) -> list[Grid]:
     if "Workbook" not in ole.streams:
         raise Unreadable(
             Reason.NOT_PAYROLL,
-            "这不是 Excel 工资表（可能是 Word 文档、演示文稿或很旧的 Excel）。"
+            "这不是 Excel 表格（可能是 Word 文档、演示文稿或很旧的 Excel）。"
             "请另存为 .xlsx 后再上传",
         )
     marks = _walk(ole.read("Workbook"))

@@ -44,23 +44,23 @@ _DAMAGE = (
     RuntimeError,
     ValueError,
 )
-_ADVICE = "请上传 .xlsx、.xls 或 .csv 格式的工资表"
+_ADVICE = "请上传 .xlsx、.xls 或 .csv 格式的表格"
 _HTML = re.compile(r"<\s*(html|table|!doctype\s+html|meta|head|body|style|div)\b", re.IGNORECASE)
 
 
 def read_grids(content: bytes, filename: str) -> list[Grid]:
     """Every sheet of the file, hidden ones empty. Raises Unreadable with a sentence for people."""
     if not content.strip(b"\0 \r\n\t\xef\xbb\xbf\xff\xfe"):
-        raise Unreadable(Reason.EMPTY_FILE, f"文件“{filename}”是空的，请检查后重新上传")
+        raise Unreadable(Reason.EMPTY_FILE, "文件是空的，请检查后重新上传")
     if len(content) > MAX_BYTES:
         raise Unreadable(
             Reason.CORRUPT_FILE,
             f"文件有 {len(content) >> 20} MB，超过 {MAX_BYTES >> 20} MB。"
-            "请只保留工资表，另存后上传",
+            "请只保留要用的工作表，另存后上传",
         )
     for magic, kind in _OTHER_KINDS:
         if content.startswith(magic):
-            raise Unreadable(Reason.NOT_PAYROLL, f"这是{kind}，不是工资表。{_ADVICE}")
+            raise Unreadable(Reason.NOT_PAYROLL, f"这是{kind}，不是表格。{_ADVICE}")
     if content.startswith(b"PK"):
         return _read_book(_from_zip, content)
     if content.startswith(OLE_MAGIC):
@@ -89,10 +89,10 @@ def _from_zip(content: bytes) -> list[Grid]:
         if "xl/workbook.xml" in names:
             return read_xlsx(archive)
     if "word/document.xml" in names:
-        raise Unreadable(Reason.NOT_PAYROLL, f"这是 Word 文档，不是工资表。{_ADVICE}")
+        raise Unreadable(Reason.NOT_PAYROLL, f"这是 Word 文档，不是表格。{_ADVICE}")
     if "xl/workbook.bin" in names or "content.xml" in names:
         raise Unreadable(Reason.NOT_PAYROLL, "请在 Excel 或 WPS 里把文件另存为 .xlsx 后再上传")
-    raise Unreadable(Reason.NOT_PAYROLL, f"这是压缩包，不是工资表。{_ADVICE}")
+    raise Unreadable(Reason.NOT_PAYROLL, f"这是压缩包，不是表格。{_ADVICE}")
 
 
 def _from_text(content: bytes, name: str) -> Grid:

@@ -68,7 +68,7 @@ def test_a_refused_file_is_an_object_of_the_same_shape():
 
     assert printed["refused"] == {
         "code": "NOT_PAYROLL",
-        "message": "这是PDF 文件，不是工资表。请上传 .xlsx、.xls 或 .csv 格式的工资表",
+        "message": "这是PDF 文件，不是表格。请上传 .xlsx、.xls 或 .csv 格式的表格",
     }
     assert printed["accepted"] == printed["held"] == printed["sheets"] == []
 
