@@ -5,7 +5,7 @@ import io
 
 from .grid import Grid, squared
 from .report import Reason
-from .unreadable import Unreadable
+from .unreadable import MAX_CELLS, Unreadable, refuse_oversize
 
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _SEPARATORS = ",\t;|，"
@@ -39,11 +39,16 @@ def _decoded(content: bytes, encoding: str) -> str | None:
 
 def read_delimited(text: str, name: str) -> Grid:
     separator = _separator(text)
+    if (cells := text.count(separator)) > MAX_CELLS:  # in one row they would fill the memory
+        lines = text.count("\n") + 1
+        refuse_oversize(name, lines, cells // lines + 1)
+    rows: list[list[str]] = []
+    width = 0
     try:
-        rows = [
-            [cell.strip() for cell in row]
-            for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-        ]
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+            rows.append([cell.strip() for cell in row])
+            width = max(width, len(row))
+            refuse_oversize(name, len(rows), width)
     except csv.Error as error:
         raise Unreadable(
             Reason.CORRUPT_FILE, "文本表格的引号或换行不完整，请重新导出 CSV 后再上传"

@@ -5,10 +5,14 @@ from html.parser import HTMLParser
 
 from .grid import Grid, Merge, squared
 from .report import Reason
-from .unreadable import MAX_COLUMNS, MAX_ROWS, Unreadable
+from .unreadable import MAX_CELLS, MAX_COLUMNS, MAX_ROWS, Unreadable, refuse_oversize
 
 _CHARSET = re.compile(rb"""charset\s*=\s*["']?([\w-]+)""", re.IGNORECASE)
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*(hidden|collapse)", re.IGNORECASE)
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_OPEN_TAG = re.compile(r"<(?![a-z/!?][^<>]*>)", re.IGNORECASE)
+_MAX_OPEN_TAGS = 1_000  # the parser looks for the end of each to the end of the file
+_MAX_TAGS = 1_500_000  # it takes five seconds for as many
 _SILENT = frozenset({"script", "style", "head", "title"})
 
 
@@ -18,10 +22,16 @@ def declared_charset(content: bytes) -> str | None:
 
 
 def read_html(text: str, name: str) -> Grid:
+    text = _COMMENT.sub("", text)
+    if text.count("<") > _MAX_TAGS or len(_OPEN_TAG.findall(text)) > _MAX_OPEN_TAGS:
+        raise Unreadable(
+            Reason.CORRUPT_FILE, "网页表格太大或不完整，请用 Excel 打开、另存为 .xlsx 后再上传"
+        )
     reader = _TableReader()
     reader.feed(text)
     reader.close()
     reader.end_cell()
+    refuse_oversize(name, len(reader.rows), max(map(len, reader.rows), default=0))
     return Grid(
         name,
         squared(reader.rows),
@@ -46,6 +56,7 @@ class _TableReader(HTMLParser):
         self.hidden_columns: set[int] = set()
         self._taken: dict[int, int] = {}  # column → rows still covered from above
         self._cell: list[str] | None = None
+        self._steps = 0
         self._silent = 0
         self._next_col = 0
 
@@ -98,6 +109,9 @@ class _TableReader(HTMLParser):
         if _HIDDEN.search(attributes.get("style", "")):
             self.hidden_rows.add(len(self.rows) - 1)
         self._covered = {column for column, left in self._taken.items() if left > 0}
+        self._steps += len(self._taken)
+        if self._steps > MAX_CELLS:
+            raise Unreadable(Reason.NOT_PAYROLL, "表格里合并的单元格太多，请取消合并后再上传")
         for column in self._covered:
             self._taken[column] -= 1
 

@@ -111,11 +111,14 @@ def merged_texts(grid: Grid, layout: SheetLayout) -> dict[tuple[int, int], str]:
         c.index for c in layout.columns if c.role in ("dept", "name", "phone", "id_no", "emp_no")
     }
     lent = {}
-    for first_row, first_column, last_row, _ in grid.merges:
+    reached: dict[int, int] = {}  # by column; hostile files merge the same cells again and again
+    for first_row, first_column, last_row, _ in sorted(grid.merges):
         if last_row > first_row > layout.header_rows[1] and first_column in wordy:
             text = grid.rows[first_row][first_column]
-            for row in range(first_row + 1, min(last_row + 1, len(grid.rows))):
+            end = min(last_row + 1, len(grid.rows))
+            for row in range(max(first_row + 1, reached.get(first_column, 0)), end):
                 lent[row, first_column] = text
+            reached[first_column] = max(end, reached.get(first_column, 0))
     return lent
 
 

@@ -18,10 +18,21 @@ import python_calamine as calamine
 from .amounts import UNCACHED
 from .grid import Grid, texts_of
 from .report import Reason
-from .unreadable import LOCKED, MAX_ROWS, MAX_UNPACKED_BYTES, Unreadable, refuse_oversize
+from .unreadable import (
+    LOCKED,
+    MAX_CELLS,
+    MAX_COLUMNS,
+    MAX_ROWS,
+    MAX_UNPACKED_BYTES,
+    Unreadable,
+    refuse_oversize,
+)
 
 _CHUNK = 1 << 20
+_BIG = 30 << 20
 _MAX_PARTS = 2_000
+_MAX_MERGES = 50_000
+_MAX_TAGS = MAX_CELLS * 5  # <c><f></f><v></v></c>, and shared strings have as many
 _ENCRYPTED = 0x1
 _NEEDED = re.compile(r"^(\[Content_Types\]\.xml|_rels/.*|xl/.*\.(xml|rels))$", re.IGNORECASE)
 _UNUSED = re.compile(r"^xl/(drawings|charts|media|theme|pivot|comments|calcChain|externalLinks)")
@@ -36,17 +47,20 @@ def _pattern(prefix: bytes, pattern: bytes, flags: int = 0) -> re.Pattern[bytes]
     return re.compile(pattern.replace(b"@", b"<" + re.escape(prefix)), flags)
 
 
-_SHEET = rb"@sheet\b([^>]*)>"
-_RELATIONSHIP = rb"@Relationship\b([^>]*)>"
-_ROW = rb'@row\b[^>]*?\br="(\d+)"'
-_HIDDEN_ROW = rb'@row\b(?=[^>]*\bhidden="(?:1|true)")[^>]*?\br="(\d+)"'
-_COL = rb"@col\b([^>]*)>"
-_FAR_CELL = rb'r="(?:[A-Z]{3}|[P-Z][A-Z])\d'  # from PA on, beyond MAX_COLUMNS
-_CELL = rb'@c\b[^>/]*?\br="([A-Z]{1,3})(\d+)"[^>/]*>'
-_CELL_HEAD = rb'@c\b([^>/]*?\br="([A-Z]{1,3})(\d+)"[^>/]*)>'
+# No pattern looks beyond the next "<": on hostile XML that would take quadratic time.
+_SHEET = rb"@sheet\b([^<>]*)>"
+_RELATIONSHIP = rb"@Relationship\b([^<>]*)>"
+_PLACELESS = rb'@(?:row|c)(?=[\s/>])(?! r=")(?![^<>]*\br=")'
+_ROW = rb'@row\b[^<>]*?\br="(\d+)"'
+_HIDDEN_ROW = rb'@row\b(?=[^<>]*\bhidden="(?:1|true)")[^<>]*?\br="(\d+)"'
+_COL = rb"@col\b([^<>]*)>"
+_CELL_HEAD = rb'@c\b([^<>/]*?\br="([A-Z]{1,3})(\d+)"[^<>/]*)>'
+_FILLED = rb"@(?:v|is|f)\b"
 _FORMULA = rb"@f\b"
 _ERROR_TYPE = rb't="e"'
 _VALUE = rb"@v>([^<]*)<"
+# Columns a sheet has at most when no cell lies at or beyond this first of two letters.
+_WIDTHS = ((b"A", 26), (b"B", 52), (b"C", 78), (b"E", 130), (b"I", 234))
 
 
 @dataclass(slots=True)
@@ -65,9 +79,11 @@ class _Part:
         """Row, column and head of each cell that holds ``pattern``: found from the inside out,
         because few cells do and looking at the head of every cell is what takes time."""
         head, start = _pattern(self.prefix, _CELL_HEAD), b"<" + self.prefix + b"c "
+        seen = 0
         for found in self.find(pattern):
-            cell = head.match(self.xml, self.xml.rfind(start, 0, found.start()))
-            if cell:
+            at = self.xml.rfind(start, seen, found.start())
+            seen = found.start()
+            if at >= 0 and (cell := head.match(self.xml, at)):
                 yield int(cell[3]) - 1, _column(cell[2]), cell
 
     def find(self, pattern: bytes, end: int | None = None) -> Iterator[re.Match[bytes]]:
@@ -93,8 +109,7 @@ def read_xlsx(archive: zipfile.ZipFile) -> list[Grid]:
     marks = {name: _marks(parts[path]) for name, path in _sheet_paths(parts).items()}
     for name, mark in marks.items():
         refuse_oversize(name, mark.rows, mark.columns)
-    with calamine.CalamineWorkbook.from_filelike(io.BytesIO(_repacked(parts))) as book:
-        parts.clear()
+    with calamine.CalamineWorkbook.from_filelike(_repacked(parts)) as book:
         return [
             _grid(book, meta, marks.get(meta.name, _Marks()))
             for meta in book.sheets_metadata
@@ -107,14 +122,21 @@ def _unpacked(archive: zipfile.ZipFile) -> dict[str, bytes]:
         i for i in archive.infolist() if _NEEDED.match(i.filename) and not _UNUSED.match(i.filename)
     ]
     if len(wanted) > _MAX_PARTS or sum(info.file_size for info in wanted) > MAX_UNPACKED_BYTES:
-        raise Unreadable(
-            Reason.CORRUPT_FILE,
-            f"文件解压后超过 {MAX_UNPACKED_BYTES >> 20} MB，不像正常的工资表，已停止读取。"
-            "请只保留工资表，另存后上传",
-        )
+        raise _too_big()
     if any(info.flag_bits & _ENCRYPTED for info in wanted):
         raise Unreadable(Reason.CORRUPT_FILE, LOCKED)
-    return {info.filename: _as_utf8(_read_part(archive, info)) for info in wanted}
+    parts = {info.filename: _as_utf8(_read_part(archive, info)) for info in wanted}
+    if sum(part.count(b"<") for part in parts.values()) > _MAX_TAGS:
+        raise _too_big()
+    return parts
+
+
+def _too_big() -> Unreadable:
+    return Unreadable(
+        Reason.CORRUPT_FILE,
+        f"文件解压后超过 {MAX_UNPACKED_BYTES >> 20} MB 或 {MAX_CELLS // 10_000} 万个单元格，"
+        "不像正常的表格，已停止读取。请只保留要用的工作表，另存后上传",
+    )
 
 
 def _read_part(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
@@ -134,12 +156,16 @@ def _as_utf8(part: bytes) -> bytes:
     return part
 
 
-def _repacked(parts: dict[str, bytes]) -> bytes:
+def _repacked(parts: dict[str, bytes]) -> io.BytesIO:
+    """Takes the parts out of ``parts``: three copies of a big book would fill the memory."""
+    is_big = sum(map(len, parts.values())) > _BIG
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
-        for name, part in parts.items():
-            archive.writestr(name, part)
-    return buffer.getvalue()
+    kind = zipfile.ZIP_DEFLATED if is_big else zipfile.ZIP_STORED
+    with zipfile.ZipFile(buffer, "w", kind, compresslevel=1) as archive:
+        while parts:
+            archive.writestr(*parts.popitem())
+    buffer.seek(0)
+    return buffer
 
 
 def _attributes(raw: bytes) -> dict[str, str]:
@@ -184,12 +210,21 @@ def _column(letters: bytes) -> int:
 
 def _marks(xml: bytes) -> _Marks:
     part, marks = _Part.of(xml), _Marks()
+    if next(part.find(_PLACELESS), None) or xml.count(b"<mergeCell ") > _MAX_MERGES:
+        raise Unreadable(
+            Reason.CORRUPT_FILE, "文件的写法不寻常，请用 Excel 或 WPS 打开、另存为 .xlsx 后再上传"
+        )
     marks.rows = max((int(match[1]) for match in part.find(_ROW)), default=0)
-    if marks.rows > MAX_ROWS or re.search(_FAR_CELL, xml):
+    marks.columns = _columns_at_most(xml)
+    if (
+        marks.rows > MAX_ROWS
+        or marks.columns > MAX_COLUMNS
+        or marks.rows * marks.columns > MAX_CELLS
+    ):
         # Only now the slow look at every cell: cells that are merely formatted do not count.
-        cells = [(int(match[2]), _column(match[1])) for match in part.find(_CELL)]
-        marks.rows = max((row for row, _ in cells), default=0)
-        marks.columns = max((column for _, column in cells), default=-1) + 1
+        marks.rows = marks.columns = 0
+        for row, column, _ in part.cells_with(_FILLED):
+            marks.rows, marks.columns = max(marks.rows, row + 1), max(marks.columns, column + 1)
     marks.hidden_rows = {int(match[1]) - 1 for match in part.find(_HIDDEN_ROW)}
     marks.hidden_columns = set(_hidden_columns(part))
     for row, column, cell in part.cells_with(_FORMULA):
@@ -202,13 +237,20 @@ def _marks(xml: bytes) -> _Marks:
     return marks
 
 
+def _columns_at_most(xml: bytes) -> int:
+    for letter, columns in _WIDTHS:
+        if not re.search(rb'r="(?:[A-Z]{3}|[%s-Z][A-Z])\d' % letter, xml):
+            return columns
+    return MAX_COLUMNS + 1
+
+
 def _hidden_columns(part: _Part) -> Iterator[int]:
     for match in part.find(_COL, part.xml.find(b"sheetData")):
         attributes = _attributes(match[1])
         first, last = int(attributes.get("min", "0")), int(attributes.get("max", "0"))
         narrow = re.fullmatch(r"0(\.0*)?", attributes.get("width", "")) is not None
         if attributes.get("hidden") in ("1", "true") or narrow:
-            yield from range(first - 1, min(last, 16_384))
+            yield from range(first - 1, min(last, MAX_COLUMNS))
 
 
 def _grid(book: calamine.CalamineWorkbook, meta: calamine.SheetMetadata, marks: _Marks) -> Grid:

@@ -237,3 +237,16 @@ def test_a_number_the_roster_does_not_know_yet_is_no_difference():
 
     assert accepted(report) == {2: "E-1"}
     assert report.accepted[0].warnings == ()
+
+
+def test_a_stranger_says_nothing_about_what_a_number_column_means():
+    rows = [
+        ["编号", "姓名", "奖金", "实发工资"],
+        ["000001", "张伟", 5, 5],
+        ["000009", "马六", 5, 5],
+    ]
+
+    report = check(xlsx(rows))
+
+    assert accepted(report) == {2: "E-1"}
+    assert reasons(report) == {3: ["NOT_FOUND"]}

@@ -233,6 +233,120 @@ def test_a_lone_cell_far_away_does_not_fill_the_memory():
     assert "行" in report.refused.message
 
 
+def test_a_far_corner_within_the_limits_of_rows_and_columns_is_refused():
+    corner = '<row r="90000"><c r="IA90000"><v>1</v></c></row></sheetData>'
+
+    report = check(edited(GOOD, FIRST_SHEET, lambda xml: xml.replace("</sheetData>", corner)))
+
+    assert report.refused is not None
+    assert "90000 行、235 列" in report.refused.message
+
+
+def test_countless_rows_that_are_only_formatted_are_nothing(monkeypatch):
+    monkeypatch.setattr("domain.payroll.sheets.xlsx.MAX_ROWS", 1_000)
+    rows = "".join(f'<row r="{row}" ht="15"/>' for row in range(3, 2_000)) + "</sheetData>"
+
+    report = check(edited(GOOD, FIRST_SHEET, lambda xml: xml.replace("</sheetData>", rows)))
+
+    assert accepted(report) == {2: "E-1"}
+
+
+@pytest.mark.parametrize(
+    "cells",
+    ["<row><c r='A3'><v>1</v></c></row>", '<row r="3"><c><v>1</v></c></row>'],
+    ids=["row", "cell"],
+)
+def test_cells_that_do_not_say_where_they_are_are_refused(cells):
+    report = check(
+        edited(GOOD, FIRST_SHEET, lambda xml: xml.replace("</sheetData>", cells + "</sheetData>"))
+    )
+
+    assert report.refused is not None
+    assert "另存为" in report.refused.message
+
+
+def test_cells_merged_over_and_over_are_refused(monkeypatch):
+    monkeypatch.setattr("domain.payroll.sheets.xlsx._MAX_MERGES", 2)
+    merged = "</sheetData><mergeCells>" + '<mergeCell ref="A9:A90000"/>' * 3 + "</mergeCells>"
+
+    report = check(edited(GOOD, FIRST_SHEET, lambda xml: xml.replace("</sheetData>", merged)))
+
+    assert report.refused is not None
+    assert "另存为" in report.refused.message
+
+
+def test_too_many_cells_in_too_few_bytes_are_refused(monkeypatch):
+    monkeypatch.setattr("domain.payroll.sheets.xlsx._MAX_TAGS", 20)
+
+    report = check(GOOD)
+
+    assert report.refused is not None
+    assert "单元格" in report.refused.message
+
+
+def test_a_big_workbook_is_read_like_a_small_one(monkeypatch):
+    monkeypatch.setattr("domain.payroll.sheets.xlsx._BIG", 1)
+
+    assert accepted(check(GOOD)) == {2: "E-1"}
+
+
+def test_archives_within_archives_are_no_payroll():
+    inner = zipped(bomb_dll=bytes(1_000))
+    for _ in range(2):
+        inner = zipped(**{f"lib {number}_zip": inner for number in range(16)})
+
+    report = check(inner)
+
+    assert report.refused is not None
+    assert "压缩包" in report.refused.message
+
+
+def test_a_billion_laughs_are_refused_unexpanded():
+    entities = '<!ENTITY a0 "ha">' + "".join(
+        f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 12)
+    )
+    laughing = '<row r="3"><c r="A3" t="inlineStr"><is><t>&a11;</t></is></c></row></sheetData>'
+
+    report = check(
+        edited(
+            GOOD,
+            FIRST_SHEET,
+            lambda xml: xml.replace("?>", f"?><!DOCTYPE x [{entities}]>", 1).replace(
+                "</sheetData>", laughing
+            ),
+        )
+    )
+
+    assert report.refused is not None
+    assert "DOCTYPE" in report.refused.message
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"," * 10_001, "10002 列"),
+        (b"a,b\n" * 100_001, "100002 行"),
+        (csv_bytes([["x"]] * 99 + [[""] * 300]), "100 行、300 列"),
+        (b"<table>" + b"<" * 2_000, "不完整"),
+        (b"<table>" + b"<td " * 2_000, "不完整"),
+        (b"<table>" + b"<b>" * 3_000, "太大"),
+        (b"<table><tr><td rowspan=99999 colspan=399>" + b"<tr><td>x" * 99, "合并"),
+        (b"<table>" + b"<tr><td>x" * 99 + b"<tr><td colspan=399>", "100 行、399 列"),
+        (b"<table>" + b"<!--" * 100_000, "没有内容"),
+    ],
+    ids=["commas", "lines", "corner", "marks", "tags", "many", "spans", "square", "comments"],
+)
+def test_text_made_to_exhaust_the_reader_is_refused_in_words(monkeypatch, content, words):
+    for module in ("unreadable", "delimited", "html_table"):
+        monkeypatch.setattr(f"domain.payroll.sheets.{module}.MAX_CELLS", 10_000)
+    monkeypatch.setattr("domain.payroll.sheets.html_table._MAX_TAGS", 2_500)
+
+    report = check(content, "a.csv")
+
+    assert report.refused is not None
+    assert words in report.refused.message
+
+
 def test_a_lone_cell_far_to_the_right_is_refused_too():
     far = edited(
         GOOD, FIRST_SHEET, lambda xml: xml.replace("</row>", '<c r="XFD1"><v>1</v></c></row>', 1)

@@ -737,3 +737,15 @@ def test_what_looks_like_a_formula_outside_of_the_cells_is_none():
     )
 
     assert accepted(check(content)) == {2: "E-1"}
+
+
+def test_departments_merged_over_one_another_lend_the_first():
+    rows = [["部门", *HEADER], ["一车间", *ZHANG], ["", *LI], ["", "欧阳修文", phone(7), 5, 5]]
+    content = xlsx(rows, merges=[(1, 0, 2, 0)])
+    overlapping = edited(
+        content,
+        FIRST_SHEET,
+        lambda xml: xml.replace("<mergeCell ", '<mergeCell ref="A2:A4"/><mergeCell '),
+    )
+
+    assert accepted(check(overlapping)) == {2: "E-1", 3: "E-6", 4: "E-7"}
