@@ -10,7 +10,7 @@ from channel.pages import account, binding, desk, payslips
 from channel.pages import signin as me_signin
 from channel.signin import employee_guard, identity_guard, workbench_guard
 from channel.wechat import callback as wechat_callback
-from channel.workbench import audit, home, payroll, pushes, questions, roster, rows
+from channel.workbench import audit, front, home, payroll, pushes, questions, roster, rows
 from channel.workbench import signin as desk_signin
 from core import health, metrics
 from core.db import db, init_db
@@ -40,6 +40,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 def open_doors(app: Flask) -> None:
     """Who may enter where, and how that door says no."""
     door(app, "health", "", public_guard, json_refusal, health.bp, metrics.bp)
+    door(app, "front", "", public_guard, page_refusal, front.bp)
     door(app, "callback", "/callback", public_guard, json_refusal, wechat_callback.bp)
     door(app, "welcome", "/me", public_guard, page_refusal, me_signin.bp)
     door(app, "binding", "/me/bind", identity_guard, page_refusal, binding.bp)

@@ -24,7 +24,7 @@ REPORT_WAITS = timedelta(minutes=10)
 INVITATION_SCENE = "invite-"
 NOT_A_USER = "这个微信还没有开通工作台，请联系银行客户经理开通。"
 WELCOME = "您已开通工作台，请在电脑上打开登录页，用微信扫码登录。"
-CONFIRM = "您正在登录工作台。如是本人操作，请点击确认：{link}\n如非本人操作，请不要点击。"
+CONFIRM = '您正在登录工作台。是本人请<a href="{link}">点此确认登录</a>；不是本人，请不要点击。'
 
 
 @lru_cache(maxsize=1)

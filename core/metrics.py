@@ -1,5 +1,6 @@
 """``/metrics`` for Prometheus, counted over all web processes of this machine."""
 
+import hmac
 import os
 import time
 from collections.abc import Iterator
@@ -18,7 +19,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
+from core.errors import Forbidden
 from core.queues import QueueName, get_queue
+from core.settings import get_settings
 
 bp = Blueprint("metrics", __name__)
 
@@ -41,6 +44,7 @@ class QueueLengths(Collector):
 
 @bp.get("/metrics")
 def metrics() -> Response:
+    _refuse_strangers()
     registry: CollectorRegistry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
@@ -49,6 +53,13 @@ def metrics() -> Response:
     queues.register(QueueLengths())
     text = generate_latest(registry) + generate_latest(queues)
     return Response(text, content_type=CONTENT_TYPE_LATEST)
+
+
+def _refuse_strangers() -> None:
+    token = get_settings().metrics_token.get_secret_value()
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if token and not hmac.compare_digest(given.encode(), token.encode()):
+        raise Forbidden
 
 
 def measure_requests(app: Flask) -> None:

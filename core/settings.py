@@ -44,7 +44,10 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     web_processes: int = Field(default=1, ge=1, le=64)
-    web_threads: int = Field(default=8, ge=1, le=64)
+    # A thread waits while WeChat takes its time over a sign-in; the others go on serving.
+    web_threads: int = Field(default=16, ge=1, le=64)
+    # With it, /metrics asks for "Authorization: Bearer …"; without, whoever reaches it may read.
+    metrics_token: SecretStr = SecretStr("")
     log_level: str = "INFO"
     # Mutual trust with the proxy in front: how many hops may set X-Forwarded-*.
     proxy_hops: int = Field(default=0, ge=0, le=3)

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from flask import (
     Blueprint,
@@ -29,7 +30,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError
 from werkzeug.datastructures import CallbackDict
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
@@ -106,6 +107,8 @@ _HTTP_SENTENCES = {
 
 
 def _http_refusal(error: HTTPException) -> ResponseReturnValue:
+    if isinstance(error, SecurityError):  # a foreign Host: not even our own links can be built
+        return "这个地址不是本服务的地址", error.code or 400
     # What breaks before the view (the session's Redis is away) arrives wrapped by Flask.
     original = getattr(error, "original_exception", None)
     if isinstance(original, Exception):
@@ -280,11 +283,14 @@ class StoredId(IntegerConverter):
 
 def init_web(app: Flask, settings: Settings) -> None:
     app.url_map.converters["int"] = StoredId
+    app.url_map.strict_slashes = False
     app.config.update(
         # CSRF tokens are bound to the server-side session; this key only signs them.
         SECRET_KEY=hashlib.sha256(
             b"csrf" + settings.master_key.get_secret_value().encode()
         ).hexdigest(),
+        # A forged Host header must not end up in an address that we build.
+        TRUSTED_HOSTS=["127.0.0.1", "localhost", urlsplit(settings.public_url).hostname],
         MAX_CONTENT_LENGTH=settings.upload_limit_bytes + 64 * 1024,
         SESSION_COOKIE_SECURE=settings.is_https,
         WTF_CSRF_TIME_LIMIT=None,

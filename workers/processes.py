@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.log import logger
+
 STOP_SECONDS = 15
-RESTART_AFTER_SECONDS = 1.0
-# A child that dies this often within a minute will not be helped by another start.
-MOST_RESTARTS_A_MINUTE = 5
+# A child that dies again and again is started at ever longer intervals: it may be waiting for
+# something, and the others must not suffer for it.
+FIRST_RESTART_SECONDS, LONGEST_RESTART_SECONDS = 1.0, 30.0
 
 _PR_SET_PDEATHSIG = 1
 
@@ -26,13 +28,6 @@ def _die_with_parent() -> None:
         return
 
 
-class ChildKeepsDying(Exception):
-    """``name`` was restarted and restarted; the log says why."""
-
-    def __init__(self, name: str, log: Path | None) -> None:
-        super().__init__(f"{name} keeps stopping" + (f", see {log}" if log else ""))
-
-
 @dataclass
 class Child:
     name: str
@@ -41,6 +36,7 @@ class Child:
     log: Path | None = None
     process: "subprocess.Popen[bytes] | None" = None
     deaths: list[float] = field(default_factory=list)
+    start_after: float = 0.0
 
 
 class Supervisor:
@@ -84,19 +80,19 @@ class Supervisor:
         return False
 
     def watch(self) -> None:
-        """Until asked to stop. Raises ChildKeepsDying."""
+        """Until asked to stop."""
         while not self.stop_requested.wait(0.5):
             self.restart_dead()
 
     def restart_dead(self) -> None:
         now = time.monotonic()
         for child in self._children:
-            if child.process is None or child.process.poll() is None:
-                continue
-            child.deaths = [death for death in child.deaths if now - death < 60] + [now]
-            if len(child.deaths) > MOST_RESTARTS_A_MINUTE:
-                raise ChildKeepsDying(child.name, child.log)
-            if not self.stop_requested.wait(RESTART_AFTER_SECONDS):
+            if child.process is not None and child.process.poll() is not None:
+                child.process = None
+                child.deaths = [death for death in child.deaths if now - death < 60] + [now]
+                child.start_after = now + _pause(len(child.deaths))
+                logger.warning("%s stopped and is started again", child.name)
+            if child.process is None and now >= child.start_after:
                 self.start(child)
 
     def stop_all(self) -> None:
@@ -111,3 +107,8 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _pause(deaths: int) -> float:
+    """Seconds before the next start, after so many deaths within a minute."""
+    return min(FIRST_RESTART_SECONDS * 2.0 ** (deaths - 1), LONGEST_RESTART_SECONDS)

@@ -21,6 +21,7 @@ from domain.directory.accounts import ChannelAccountCredentials
 API_URL = "https://api.weixin.qq.com"
 PICTURES_URL = "https://mp.weixin.qq.com"
 NO_MENU = 46003
+SIGN_IN_SECONDS = 4
 LONGEST_QR_SECONDS = 30 * 24 * 3600
 
 
@@ -269,7 +270,7 @@ class OfficialAccountClient:
             "code": code,
             "grant_type": "authorization_code",
         }
-        return _read(AuthorizedOpenid, self._exchange("GET", "/sns/oauth2/access_token", params))
+        return _read(AuthorizedOpenid, self._ask_while_waited_for("oauth2/access_token", params))
 
     def get_sns_user(self, authorized: AuthorizedOpenid) -> SnsUser:
         """Needs the scope ``snsapi_userinfo``, which the person must have asked for by a tap.
@@ -281,7 +282,7 @@ class OfficialAccountClient:
             "openid": authorized.openid,
             "lang": "zh_CN",
         }
-        return _read(SnsUser, self._exchange("GET", "/sns/userinfo", params))
+        return _read(SnsUser, self._ask_while_waited_for("userinfo", params))
 
     # --- beneath ----------------------------------------------------------------------------
 
@@ -305,6 +306,11 @@ class OfficialAccountClient:
         except WeChatUnreachable as error:
             error.may_have_arrived = False  # what the token was wanted for has not been sent
             raise
+
+    def _ask_while_waited_for(self, path: str, params: Mapping[str, str]) -> dict[str, Any]:
+        """A person looks at an empty page meanwhile, and holds one of our web threads."""
+        url = f"{self._api_url}/sns/{path}"
+        return exchange(self._http, "GET", url, params, read_seconds=SIGN_IN_SECONDS)
 
     def _exchange(
         self,

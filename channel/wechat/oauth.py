@@ -155,7 +155,12 @@ def is_own_path(path: str) -> bool:
     """Whether a browser that follows ``path`` stays with us: ``//x`` and ``/\\x`` do not."""
     if not path.startswith("/") or path.startswith("//"):
         return False
-    if "\\" in path or any(char <= " " or char == "\x7f" for char in path):
+    if (
+        "//" in path
+        or "/.." in path
+        or "\\" in path
+        or any(char <= " " or char == "\x7f" for char in path)
+    ):
         return False
     parts = urlsplit(path)
     return not parts.scheme and not parts.netloc

@@ -51,6 +51,7 @@ def exchange(
     url: str,
     params: Mapping[str, str],
     body: Mapping[str, Any] | None = None,
+    read_seconds: float = READ_SECONDS,
 ) -> dict[str, Any]:
     """Send, and return the JSON object of an answer whose errcode is 0 or absent.
 
@@ -58,7 +59,8 @@ def exchange(
     """
     data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
     headers = {"Content-Type": "application/json; charset=utf-8"} if data else {}
-    response = _send(http, method, url, params=params, data=data, headers=headers)
+    timeout = (CONNECT_SECONDS, read_seconds)
+    response = _send(http, method, url, params=params, data=data, headers=headers, timeout=timeout)
     if response.status_code != requests.codes.ok:
         raise _lost(f"HTTP {response.status_code}")
     answer = _json_object(response.content)

@@ -24,7 +24,7 @@ class AccountUnknown(NotFound):
 
 
 class AccountNotNamed(BadInput):
-    code, message = "account_not_named", "链接不完整，请回到公众号，从菜单或消息重新打开"
+    code, message = "account_not_named", "链接不完整，请从公众号菜单重新打开"
 
 
 class BindingRefused(BadInput):

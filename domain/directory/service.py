@@ -37,6 +37,7 @@ from domain.directory.models import (
     User,
     UserRole,
 )
+from domain.pushes.service import wake_unbound
 
 INVITATION_LIFE = timedelta(days=7)
 BINDING_TRIES_PER_WECHAT = "5/hour"
@@ -204,6 +205,7 @@ def _bind(session: Session, identity: Identity, employee: Employee) -> None:
     if is_new:
         actor = Actor(ActorKind.EMPLOYEE, identity.id, employee.org_path)
         audit.record(session, actor, "directory.employee.bound", employee, identity=identity.id)
+        wake_unbound(session, employee.id)
         return
     holder = session.scalar(
         select(EmployeeBinding.identity_id).where(

@@ -10,7 +10,7 @@ RETRY_AFTER = (
     timedelta(hours=2),
 )
 # A claim older than this belongs to a worker that died.
-CLAIM_LIFE = timedelta(minutes=2)
+CLAIM_LIFE = timedelta(seconds=60)
 # Redis may have lost a job that the row still waits for.
 FORGOTTEN_AFTER = timedelta(minutes=1)
 

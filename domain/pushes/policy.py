@@ -16,7 +16,11 @@ RETRY_AFTER = (
 # stay a minute inside.
 REPEATABLE_FOR = timedelta(minutes=9)
 # A claim older than this belongs to a worker that died.
-CLAIM_LIFE = timedelta(minutes=2)
+CLAIM_LIFE = timedelta(seconds=60)
+# The platform reports within seconds; what it has not reported by then it will not report.
+REPORT_LIFE = timedelta(minutes=10)
+# A notice that nobody could send is still news when its receiver binds within this time.
+STILL_NEWS = timedelta(days=60)
 
 
 def retry_delay(attempts: int) -> timedelta | None:

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
+from core.clock import utc_now
 from core.db import reading
 from core.paging import PAGE_SIZE, Page, page_of
 from domain.directory.access import Actor, Permission
 from domain.pushes.models import MessageKind, Push, PushStatus
+from domain.pushes.policy import REPORT_LIFE
 
 _REASONS = {
     "not-bound": "员工还没有绑定微信",
@@ -22,18 +24,19 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class PushCounts:
-    """Totals of one topic; ``waiting`` covers everything not yet decided."""
+    """Totals of one topic. ``waiting`` covers everything not yet decided, ``awaited`` what was
+    sent a moment ago and will still be reported by the platform."""
 
     total: int
     waiting: int
     sent: int
     delivered: int
     failed: int
+    awaited: int
 
     @property
     def is_moving(self) -> bool:
-        """Whether something is still to be sent, or to be reported by the platform."""
-        return bool(self.waiting) or self.sent > self.delivered
+        return bool(self.waiting or self.awaited)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +58,20 @@ def reason_in_words(reason: str | None) -> str:
 
 def count_topic(topic: str) -> PushCounts:
     """For a caller that has already established that the topic is the actor's."""
-    query = select(Push.status, func.count()).where(Push.topic == topic).group_by(Push.status)
-    counts = {row[0]: row[1] for row in reading().execute(query)}
+    lately = case((Push.sent_at > utc_now() - REPORT_LIFE, 1))
+    query = (
+        select(Push.status, func.count(), func.count(lately))
+        .where(Push.topic == topic)
+        .group_by(Push.status)
+    )
+    rows = reading().execute(query).all()
+    counts = {status: count for status, count, _ in rows}
+    awaited = sum(recent for status, _, recent in rows if status is PushStatus.SENT)
     delivered = counts.get(PushStatus.DELIVERED, 0)
     failed = counts.get(PushStatus.PERMANENT_FAILURE, 0) + counts.get(PushStatus.UNKNOWN, 0)
     sent = counts.get(PushStatus.SENT, 0) + delivered
     total = sum(counts.values())
-    return PushCounts(total, total - sent - failed, sent, delivered, failed)
+    return PushCounts(total, total - sent - failed, sent, delivered, failed, awaited)
 
 
 def list_pushes(actor: Actor, *, before: int | None = None) -> Page[PushRow]:

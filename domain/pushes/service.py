@@ -15,7 +15,7 @@ from core.log import logger
 from core.queues import Job, QueueName, enqueue_many_after_commit
 from domain.directory.models import EmployeeBinding, Identity
 from domain.pushes.models import MessageKind, Push, PushStatus
-from domain.pushes.policy import CLAIM_LIFE, after_lost_answer, retry_delay
+from domain.pushes.policy import CLAIM_LIFE, STILL_NEWS, after_lost_answer, retry_delay
 
 BULK = 1000
 SWEEP_LIMIT = 500
@@ -190,6 +190,26 @@ def record_delivery(
             push.delivered_at = utc_now() if is_delivered else None
             push.reason = reason
         return True
+
+
+def wake_unbound(session: Session, employee_id: int) -> None:
+    """Somebody has bound their WeChat: what could not be sent to them goes out now."""
+    waiting = session.scalars(
+        select(Push)
+        .where(
+            Push.employee_id == employee_id,
+            Push.status == PushStatus.PERMANENT_FAILURE,
+            Push.reason == NOT_BOUND,
+            Push.created_at > utc_now() - STILL_NEWS,
+        )
+        .with_for_update()
+    ).all()
+    for push in waiting:
+        push.status, push.reason = PushStatus.CREATED, None
+        push.attempts, push.first_tried_at = 0, None
+    if waiting:
+        ids = [push.id for push in waiting]
+        enqueue_many_after_commit(QueueName.PUSH, Job.DELIVER_PUSH, ids)
 
 
 def sweep() -> int:

@@ -1,6 +1,7 @@
 """Health says whether this process can serve; metrics count without naming anybody."""
 
 import pytest
+from pydantic import SecretStr
 
 from core import health
 from core.queues import Job, QueueName, enqueue
@@ -79,3 +80,24 @@ def test_several_processes_are_counted_together(client, monkeypatch, tmp_path):
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
 
     assert client.get("/metrics").status_code == 200
+
+
+def test_with_a_token_the_figures_are_told_to_those_who_have_it_only(client, settings, monkeypatch):
+    guarded = settings.model_copy(update={"metrics_token": SecretStr("watch-me")})
+    monkeypatch.setattr("core.metrics.get_settings", lambda: guarded)
+
+    assert client.get("/metrics").status_code == 403
+    wrong = client.get("/metrics", headers={"Authorization": "Bearer watch-you"})
+    assert wrong.status_code == 403
+    assert client.get("/metrics", headers={"Authorization": "Bearer watch-me"}).status_code == 200
+
+
+def test_the_bare_address_leads_to_the_desk(client):
+    assert client.get("/").location == "/hr/"
+
+
+def test_a_forged_host_gets_no_address_built_from_it(client):
+    answer = client.get("/me", headers={"Host": "evil.example"})
+
+    assert answer.status_code == 400
+    assert "evil" not in answer.headers.get("Location", "")

@@ -43,7 +43,7 @@ def sign_in_at_the_desk(demo: Demo, desk: Page, phone: Page) -> None:
     phone.get_by_role("button", name="扫一扫").click()
     phone.locator("#screen button", has_text=CHAT).first.click()
     expect(phone.locator("#screen")).to_contain_text("您正在登录工作台")
-    page = tap(phone, "/me/open")
+    page = tap(phone, "点此确认登录")
     shown = desk.locator("[data-number]").or_(desk.locator(".qr__number"))
     expect(shown).to_be_visible()
     number = re.search(r"\d\d", shown.inner_text())

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from workers.processes import Child, ChildKeepsDying, Supervisor
+from workers.processes import Child, Supervisor, _pause
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 DIE = [sys.executable, "-c", "print('gone')"]
@@ -34,27 +34,30 @@ def test_children_are_stopped_in_reverse_order(supervisor, tmp_path):
 
 
 def test_a_child_that_dies_is_started_again(supervisor, tmp_path, monkeypatch):
-    monkeypatch.setattr("workers.processes.RESTART_AFTER_SECONDS", 0.01)
+    monkeypatch.setattr("workers.processes.FIRST_RESTART_SECONDS", 0.01)
     child = Child("a", SLEEP, log=tmp_path / "log", env={"A": "1"})
     supervisor.start(child)
     first = child.process
     first.kill()
     first.wait()
 
-    supervisor.restart_dead()
+    assert supervisor.wait_until(lambda: child.process not in (None, first), 10)
 
-    assert child.process is not first
     assert child.process.poll() is None
 
 
-def test_a_child_that_keeps_dying_ends_the_whole(supervisor, tmp_path, monkeypatch):
-    monkeypatch.setattr("workers.processes.RESTART_AFTER_SECONDS", 0.0)
-    supervisor.start(Child("a", DIE, log=tmp_path / "log"))
+def test_a_child_that_keeps_dying_is_started_less_and_less_often(supervisor, tmp_path, monkeypatch):
+    monkeypatch.setattr("workers.processes.FIRST_RESTART_SECONDS", 0.01)
+    steady = Child("steady", SLEEP, log=tmp_path / "steady")
+    child = Child("a", DIE, log=tmp_path / "log")
+    supervisor.start(steady)
+    supervisor.start(child)
 
-    with pytest.raises(ChildKeepsDying, match="log"):
-        supervisor.wait_until(lambda: False, 60)
+    assert supervisor.wait_until(lambda: len(child.deaths) >= 4, 30)
 
-    assert (tmp_path / "log").read_text().count("gone") >= 5
+    assert (tmp_path / "log").read_text().count("gone") >= 4
+    assert steady.process.poll() is None
+    assert [_pause(deaths) for deaths in (1, 2, 3, 99)] == [0.01, 0.02, 0.04, 30.0]
 
 
 def test_waiting_ends_when_ready_or_asked_to_stop(supervisor):

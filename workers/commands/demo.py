@@ -21,7 +21,7 @@ from core.redis import forget_connections, queue_redis, redis
 from core.settings import get_settings
 from workers.commands.run import this_program
 from workers.embedded_redis import server_command
-from workers.processes import Child, ChildKeepsDying, Supervisor
+from workers.processes import Child, Supervisor
 
 START_SECONDS = 60
 
@@ -41,6 +41,8 @@ def demo(data_dir: Path, port: int, sandbox_port: int, empty: bool, services: bo
     data_dir = data_dir.resolve()
     for wanted, option in ((port, "--port"), (sandbox_port, "--sandbox-port")):
         _refuse_taken(wanted, option)
+    # Everything below holds what only this person should read.
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     (data_dir / "logs").mkdir(parents=True, exist_ok=True, mode=0o700)
     held = _hold_folder(data_dir)
     _set_environment(data_dir, port, sandbox_port, embedded=not services)
@@ -49,8 +51,6 @@ def demo(data_dir: Path, port: int, sandbox_port: int, empty: bool, services: bo
     try:
         _start(supervisor, data_dir, port, sandbox_port, empty=empty)
         supervisor.watch()
-    except ChildKeepsDying as error:
-        raise click.ClickException(str(error)) from error
     finally:
         supervisor.stop_all()
         held.close()
@@ -119,7 +119,7 @@ def _start(
     if not get_settings().redis_url:
         redis_command = server_command(socket_path, data_dir / "redis")
         supervisor.start(Child("redis", redis_command, log=logs / "redis.log"))
-    sandbox_command = [sys.executable, "-m", "sandbox", "--port", str(sandbox_port)]
+    sandbox_command = [sys.executable, "-P", "-m", "sandbox", "--port", str(sandbox_port)]
     sandbox_command += ["--data-dir", str(data_dir / "sandbox")]
     supervisor.start(Child("sandbox", sandbox_command, log=logs / "sandbox.log"))
     _await(supervisor, "redis", _redis_answers)

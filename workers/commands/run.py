@@ -5,6 +5,7 @@ import shutil
 import signal
 import sys
 import threading
+from pathlib import Path
 
 import click
 from flask import Flask, current_app
@@ -13,9 +14,10 @@ from flask.cli import with_appcontext
 from core.queues import QueueName
 from core.settings import Settings, get_settings
 from workers import timetable as timetable_loop
-from workers.processes import Child, ChildKeepsDying, Supervisor
+from workers.processes import Child, Supervisor
 from workers.worker import work
 
+HOME = Path(__file__).parents[2]
 QUEUES = [queue.value for queue in QueueName]
 
 
@@ -33,7 +35,9 @@ def run(server: str) -> None:
 
 def _granian(settings: Settings) -> list[str]:
     return [
-        *(sys.executable, "-m", "granian", "app:create_app", "--factory"),
+        *(sys.executable, "-P", "-m", "granian", "app:create_app", "--factory"),
+        # First on the module path, whatever lies in the folder where it was started.
+        *("--working-dir", str(HOME)),
         *("--interface", "wsgi"),
         *("--host", settings.host, "--port", str(settings.port)),
         *("--workers", str(settings.web_processes)),
@@ -46,7 +50,8 @@ def _granian(settings: Settings) -> list[str]:
 
 def _gunicorn(settings: Settings) -> list[str]:
     return [
-        *(sys.executable, "-m", "gunicorn", "app:create_app()"),
+        *(sys.executable, "-P", "-m", "gunicorn", "app:create_app()"),
+        *("--pythonpath", str(HOME)),
         *("--worker-class", "gthread"),
         *("--bind", f"{settings.host}:{settings.port}"),
         *("--workers", str(settings.web_processes)),
@@ -65,7 +70,7 @@ def _empty_metrics_dir(settings: Settings) -> str:
 
 @click.command()
 @click.argument("queues", nargs=-1, type=click.Choice(QUEUES))
-@click.option("--burst", is_flag=True, help="End when the queue is empty.")
+@click.option("--burst", is_flag=True, help="End when the (one) queue is empty.")
 @with_appcontext
 def worker(queues: tuple[str, ...], burst: bool) -> None:
     """Work on one queue; without a name, keep one process for each queue."""
@@ -77,11 +82,8 @@ def worker(queues: tuple[str, ...], burst: bool) -> None:
     supervisor.catch_signals()
     try:
         for queue in queues or QUEUES:
-            command = [*this_program(), "worker", queue, *(["--burst"] if burst else [])]
-            supervisor.start(Child(f"worker {queue}", command))
+            supervisor.start(Child(f"worker {queue}", [*this_program(), "worker", queue]))
         supervisor.watch()
-    except ChildKeepsDying as error:
-        raise click.ClickException(str(error)) from error
     finally:
         supervisor.stop_all()
 
@@ -97,5 +99,6 @@ def timetable() -> None:
 
 
 def this_program() -> list[str]:
-    """The command line that starts ``xinqiao`` again, whatever the PATH says."""
-    return [sys.executable, "-m", "app"]
+    """The command line that starts ``xinqiao`` again, whatever lies on the PATH or in the folder
+    where it was started: ``-P`` keeps that folder off the module path."""
+    return [sys.executable, "-P", "-m", "app"]

@@ -6,12 +6,16 @@ import pytest
 import time_machine
 from sqlalchemy import func, select
 
+from core.clock import utc_now
 from core.errors import Forbidden, NotFound
+from core.queues import Job
 from domain.audit.models import AuditEvent
 from domain.directory import queries, service
 from domain.directory.access import Actor, ActorKind
 from domain.directory.errors import BindingLocked, BindingRefused, BoundToAnotherWechat
 from domain.directory.models import EmployeeBinding, Identity
+from domain.pushes.models import Push, PushStatus
+from domain.pushes.policy import STILL_NEWS
 from tests.factories import (
     make_binding,
     make_channel_account,
@@ -20,6 +24,7 @@ from tests.factories import (
     make_identity,
     make_operator,
     make_org,
+    make_push,
 )
 
 PHONE, ID_NO, TAIL = "13800000001", "11010119900307123X", "07123X"
@@ -245,6 +250,26 @@ def test_a_wechat_has_five_tries_an_hour(zhang, wechat, clock):
 
     with pytest.raises(BindingLocked):
         bind(wechat)
+
+
+def test_who_binds_gets_the_notices_that_could_not_be_sent(session, zhang, wechat, account, queue):
+    missed = make_push(zhang, account, status=PushStatus.PERMANENT_FAILURE, reason="not-bound").id
+    muted = make_push(zhang, account, status=PushStatus.PERMANENT_FAILURE, reason="muted").id
+    old = make_push(
+        zhang,
+        account,
+        status=PushStatus.PERMANENT_FAILURE,
+        reason="not-bound",
+        created_at=utc_now() - STILL_NEWS,
+    ).id
+
+    bind(wechat)
+
+    assert queue.args(Job.DELIVER_PUSH) == [(missed,)]
+    assert session.get_one(Push, missed, populate_existing=True).status is PushStatus.CREATED
+    for other in (muted, old):
+        push = session.get_one(Push, other, populate_existing=True)
+        assert push.status is PushStatus.PERMANENT_FAILURE
 
 
 def test_a_right_answer_gives_no_tries_back_for_guessing_at_others(session, zhang, wechat):

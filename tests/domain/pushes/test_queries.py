@@ -1,14 +1,17 @@
 """What HR and operations are told about pushes."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from core import paging
+from core.clock import utc_now
 from core.errors import Forbidden
 from domain.directory.access import Role
 from domain.pushes import queries
 from domain.pushes.models import PushStatus
+from domain.pushes.policy import REPORT_LIFE
 from domain.pushes.queries import PushCounts
 from tests.counting import count_queries
 from tests.factories import make_channel_account, make_employee, make_hr, make_push, make_user
@@ -30,12 +33,27 @@ def test_every_push_of_a_topic_is_counted_once(employee, account):
     make_push(employee, account, topic="payroll:8")
 
     assert queries.count_topic("payroll:7") == PushCounts(
-        total=7, waiting=3, sent=2, delivered=1, failed=2
+        total=7, waiting=3, sent=2, delivered=1, failed=2, awaited=0
     )
 
 
+def test_what_was_sent_long_ago_is_awaited_no_more(employee, account):
+    for age in (timedelta(minutes=1), REPORT_LIFE):
+        make_push(
+            employee,
+            account,
+            topic="payroll:7",
+            status=PushStatus.SENT,
+            sent_at=utc_now() - age,
+        )
+
+    counts = queries.count_topic("payroll:7")
+
+    assert (counts.sent, counts.awaited, counts.is_moving) == (2, 1, True)
+
+
 def test_a_topic_without_pushes_counts_nothing(session):
-    assert queries.count_topic("payroll:7") == PushCounts(0, 0, 0, 0, 0)
+    assert queries.count_topic("payroll:7") == PushCounts(0, 0, 0, 0, 0, 0)
 
 
 def test_pushes_are_listed_newest_first_and_page_by_page(employee, account, monkeypatch):
