@@ -1,11 +1,13 @@
 """Held rows as HR sees them: what stood in the sheet, why nobody gets it, what may be done."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from core.money import yuan_grouped
 from core.security import mask_card, mask_id_no, mask_phone
 from domain.payroll.queries import HeldView
-from domain.payroll.sheets import Reason
+from domain.payroll.sheets import Column, Reason
+from domain.payroll.sheets.amounts import read_amount
 
 REASONS: dict[Reason, str] = {
     Reason.NOT_FOUND: "查无此人",
@@ -24,7 +26,12 @@ REASONS: dict[Reason, str] = {
     Reason.PHONE_INVALID: "手机号有误",
     Reason.HIDDEN_ROW: "隐藏的行",
     Reason.LEFT_EMPLOYEE: "已离职",
+    Reason.TOTAL_MISMATCH: "合计对不上",
     Reason.CARD_PRECISION_LOST: "卡号丢位",
+    Reason.LITERAL_TEXT: "公式或代码",
+    Reason.NOT_PAYROLL: "不是工资表",
+    Reason.CORRUPT_FILE: "文件损坏",
+    Reason.EMPTY_FILE: "文件是空的",
 }
 IDENTIFIERS = {
     "name": "姓名",
@@ -67,7 +74,7 @@ def _card(view: HeldView, names: Mapping[str, str]) -> HeldCard:
         sheet=content.sheet,
         row=content.row,
         message=content.message,
-        reasons=tuple(REASONS.get(reason, str(reason)) for reason in content.reasons),
+        reasons=tuple(REASONS[reason] for reason in content.reasons),
         read=_read(view),
         cells=tuple(content.cells.items()),
         candidates=tuple(
@@ -77,12 +84,24 @@ def _card(view: HeldView, names: Mapping[str, str]) -> HeldCard:
 
 
 def _read(view: HeldView) -> tuple[tuple[str, str], ...]:
-    """Who it seems to be, where they work and what they get."""
+    """Who it seems to be, where they work, and every amount that makes up what they get."""
     content = view.content
     who = [
         (label, MASKS.get(kind, str)(content.identifiers[kind]))
         for kind, label in IDENTIFIERS.items()
         if kind in content.identifiers
     ]
-    summary = [(label, content.cells.get(label) or "没有填") for label in view.summary]
-    return (*who, *summary)
+    return (*who, *_summary(view.summary, content.cells))
+
+
+def _summary(columns: Sequence[Column], cells: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Blank and zero amounts would only hide the others; that the net is missing matters."""
+    for column in columns:
+        text = cells.get(column.label)
+        if text is None:  # hidden from employees, and so not HR's to correct
+            continue
+        amount = read_amount(text) if column.is_money else text
+        if isinstance(amount, int):
+            text = yuan_grouped(amount)
+        if amount or column.role != "item":
+            yield column.label, text or "没有填"

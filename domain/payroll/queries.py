@@ -71,11 +71,11 @@ class BatchDetail:
 
 @dataclass(frozen=True, slots=True)
 class HeldView:
-    """``summary`` names the columns that say where somebody works and what they get."""
+    """``summary`` is the columns that say where somebody works and what they get."""
 
     id: int
     content: HeldContent
-    summary: tuple[str, ...]
+    summary: tuple[Column, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,10 @@ def list_held(actor: Actor, batch_id: int) -> list[HeldView]:
         )
     )
     parts = Layout.from_dict(stored).parts if stored else ()
-    summaries = [tuple(c.label for c in part.columns if _sums_up(c)) for part in parts]
+    summaries = [
+        tuple(column for column in part.columns if column.role == "dept" or column.is_money)
+        for part in parts
+    ]
     query = (
         select(HeldRow.id, HeldRow.content_sealed)
         .where(
@@ -188,10 +191,6 @@ def list_held(actor: Actor, batch_id: int) -> list[HeldView]:
     )
     held = [(row.id, unseal_held(row.content_sealed)) for row in reading().execute(query)]
     return [HeldView(id_, content, summaries[content.layout]) for id_, content in held]
-
-
-def _sums_up(column: Column) -> bool:
-    return bool(column.label) and (column.role in ("dept", "net") or bool(column.total))
 
 
 def names_of_candidates(actor: Actor, emp_ids: Sequence[str]) -> dict[str, str]:
