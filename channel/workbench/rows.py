@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 from channel.workbench.desk import Cursor, Form, desk_room, read_values, see_other, sentences
 from core.errors import BadInput
 from domain.payroll import service
+from domain.payroll.errors import RowDecided
 
 bp = desk_room("rows", "/payroll/<int:batch_id>/rows")
 
@@ -23,7 +24,7 @@ class RowForm(Form):
 
 
 class SelectionForm(Form):
-    held_id: list[Cursor] = Field(max_length=200)
+    held_id: frozenset[Cursor] = Field(max_length=200)
 
 
 class NothingChosen(BadInput):
@@ -53,7 +54,19 @@ def leave_out(batch_id: int) -> ResponseReturnValue:
     with sentences():
         if not form.held_id:
             raise NothingChosen
-        for held_id in form.held_id:
-            service.leave_out(g.actor, held_id)
-        flash(f"{len(form.held_id)} 行不发工资条", "ok")
+        decided = _leave_out(sorted(form.held_id))
+        done = f"{len(form.held_id) - decided} 行不发工资条"
+        flash(f"{done}；{decided} 行刚刚已经处理过" if decided else done, "ok")
     return see_other("hr.payroll.batch", batch_id=batch_id, _anchor=ANCHOR)
+
+
+def _leave_out(held_ids: list[int]) -> int:
+    """Row by row, so that one which a colleague has just decided keeps none of the others back;
+    how many of those there were."""
+    decided = 0
+    for held_id in held_ids:
+        try:
+            service.leave_out(g.actor, held_id)
+        except RowDecided:
+            decided += 1
+    return decided
