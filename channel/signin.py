@@ -13,6 +13,7 @@ from core.web import ServerSession
 from domain.directory.access import Actor
 from domain.directory.accounts import ChannelAccountCredentials
 from domain.directory.channel_accounts import channel_account_by_name, sole_official_account
+from domain.directory.errors import AccountNotNamed, AccountUnknown
 from domain.directory.queries import find_enabled_user
 from domain.directory.service import employee_actor
 
@@ -52,7 +53,15 @@ def employee_guard() -> ResponseReturnValue | None:
 def current_account() -> ChannelAccountCredentials:
     """The official account that the link names, or the only one there is."""
     name = request.args.get("account")
-    return channel_account_by_name(name) if name else sole_official_account()
+    return named_account(name) if name else sole_official_account()
+
+
+def named_account(name: str) -> ChannelAccountCredentials:
+    """As a link names it: to the person who taps it, a wrong name is a broken link."""
+    try:
+        return channel_account_by_name(name)
+    except AccountUnknown as error:
+        raise AccountNotNamed from error
 
 
 def authorize_address(account: ChannelAccountCredentials, return_to: str) -> str:

@@ -8,7 +8,6 @@ from channel.clients import official_account_client
 from channel.pages.frame import BANK_NAME, page
 from channel.wechat.oauth import CodeUsed, StateRefused, is_own_path
 from core.db import reading
-from domain.directory.channel_accounts import channel_account_by_name
 from domain.directory.queries import name_of_org
 from domain.directory.service import note_identity
 
@@ -34,7 +33,7 @@ def open_link() -> ResponseReturnValue:
 @bp.get("/signin/<account_name>")
 def finish(account_name: str) -> ResponseReturnValue:
     """Back from WeChat. Ends in a redirect, so that the used code leaves the address."""
-    account = channel_account_by_name(account_name)
+    account = signin.named_account(account_name)
     try:
         signed_in = signin.web_sign_in(account).finish(
             official_account_client(account),

@@ -1,6 +1,6 @@
 """How the directory refuses."""
 
-from core.errors import BadInput, Conflict, Forbidden, NotFound, TooMany
+from core.errors import BadInput, Conflict, Forbidden, NotFound, TooMany, Unavailable
 
 
 class OrgPathTaken(Conflict):
@@ -25,6 +25,10 @@ class AccountUnknown(NotFound):
 
 class AccountNotNamed(BadInput):
     code, message = "account_not_named", "链接不完整，请从公众号菜单重新打开"
+
+
+class NoAccountYet(Unavailable):
+    code, message = "no_account_yet", "银行还没有接入公众号，暂时不能使用，请联系银行管理员"
 
 
 class BindingRefused(BadInput):

@@ -25,6 +25,10 @@ class PeriodMissing(BadInput):
     message = "没有读出这是哪个月的工资，请先填写月份（如 2026-03）"
 
 
+class NoticesNotOpen(Conflict):
+    code, message = "notices_not_open", "单位还没有开通公众号通知，请联系银行"
+
+
 class SheetUploadedAlready(Conflict):
     code = "sheet_uploaded_already"
     message = "这个文件已经上传过（第 {batch_id} 号批次）。要重新上传，请先作废那一批"
@@ -45,7 +49,10 @@ class RowDecided(Conflict):
 
 class EmployeeHasSlip(Conflict):
     code = "employee_has_slip"
-    message = "这位员工在本批里已经有一张工资条，不能再发一张，请核对后选择“不发”"
+    message = (
+        "这位员工在本批里已经有一张工资条，来自“{sheet}”第 {row} 行。"
+        "请改选另一个人；这一行确实不该发，就选“这一行不发”"
+    )
 
 
 class EmployeeNotOnRoster(NotFound):

@@ -9,7 +9,6 @@ from core.errors import NotFound
 from core.security import seal, unseal
 from domain.audit import service as audit
 from domain.directory.access import Actor, Permission
-from domain.directory.channel_accounts import official_account_for
 from domain.directory.queries import name_of_org
 from domain.payroll import policy, slips
 from domain.payroll.errors import PayslipNotYours, QuestionEmpty, QuestionsTooMany
@@ -22,6 +21,7 @@ from domain.payroll.models import (
     QuestionMessage,
     QuestionStatus,
 )
+from domain.payroll.service import account_for_notices
 from domain.payroll.viewing import audit_refusal, own_payslip
 from domain.pushes.models import MessageKind
 from domain.pushes.service import NewPush, request_pushes
@@ -66,7 +66,7 @@ def answer_question(actor: Actor, question_id: int, text: str) -> None:
     """Answer an employee; the answer comes back to them as a message."""
     actor.require(Permission.PAYROLL_ANSWER)
     body = _question_text(text)
-    account = official_account_for(actor.org_path)
+    account = account_for_notices(actor)
     with transaction() as session:
         question = session.scalar(
             select(PayslipQuestion)

@@ -22,7 +22,9 @@ from core.security import seal, unseal
 from core.settings import get_settings
 from domain.audit import service as audit
 from domain.directory.access import Actor, Permission
+from domain.directory.accounts import ChannelAccountCredentials
 from domain.directory.channel_accounts import official_account_for
+from domain.directory.errors import AccountUnknown
 from domain.directory.models import Employee
 from domain.directory.queries import employee_row, name_of_org
 from domain.payroll import policy, slips
@@ -32,6 +34,7 @@ from domain.payroll.errors import (
     EmployeeHasSlip,
     EmployeeNotOnRoster,
     NothingToPublish,
+    NoticesNotOpen,
     PeriodMissing,
     RowDecided,
     RowsStillHeld,
@@ -362,11 +365,14 @@ def _decide(held: HeldRow, actor: Actor, status: HeldStatus) -> None:
 
 
 def _add_slip(session: Session, batch: PayrollBatch, employee_id: int, row: AcceptedRow) -> None:
-    has_slip = session.scalar(
-        select(Payslip.id).where(Payslip.batch_id == batch.id, Payslip.employee_id == employee_id)
+    other = session.scalar(
+        select(Payslip.content_sealed).where(
+            Payslip.batch_id == batch.id, Payslip.employee_id == employee_id
+        )
     )
-    if has_slip is not None:
-        raise EmployeeHasSlip
+    if other is not None:
+        source = slips.unpack(unseal(SLIP, other))
+        raise EmployeeHasSlip(sheet=source.sheet, row=source.row)
     session.add(
         Payslip(
             org_path=batch.org_path,
@@ -384,7 +390,7 @@ def _add_slip(session: Session, batch: PayrollBatch, employee_id: int, row: Acce
 def publish_batch(actor: Actor, batch_id: int) -> PayrollBatch:
     """Make a draft batch readable by its employees and push one notice to each."""
     actor.require(Permission.PAYROLL_PUBLISH)
-    account = official_account_for(actor.org_path)
+    account = account_for_notices(actor)
     with transaction() as session:
         batch = _own_batch_for_update(session, actor, batch_id)
         _refuse_unpublishable(session, batch)
@@ -418,6 +424,14 @@ def publish_batch(actor: Actor, batch_id: int) -> PayrollBatch:
         )
         audit.record(session, actor, "payroll.batch.published", batch, payslips=len(rows))
     return batch
+
+
+def account_for_notices(actor: Actor) -> ChannelAccountCredentials:
+    """The official account through which employees hear of it."""
+    try:
+        return official_account_for(actor.org_path)
+    except AccountUnknown as error:
+        raise NoticesNotOpen from error
 
 
 def _refuse_unpublishable(session: Session, batch: PayrollBatch) -> None:

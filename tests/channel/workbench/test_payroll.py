@@ -4,13 +4,16 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from channel.workbench.held import REASONS
 from core.clock import utc_now
 from core.db import transaction
 from core.queues import Job
 from domain.audit.models import AuditEvent
 from domain.directory.access import Role
+from domain.directory.models import ChannelAccount
 from domain.payroll import service
 from domain.payroll.models import BatchStatus, HeldRow, HeldStatus, PayrollBatch, Payslip
+from domain.payroll.sheets import Reason
 from domain.pushes.models import Push, PushStatus
 from tests.channel.workbench.conftest import LI, STRANGER, ZHANG, file, sheet
 from tests.counting import count_queries
@@ -133,12 +136,34 @@ def test_a_draft_shows_what_is_ready_and_what_is_held(client, read):
     page = client.get(f"/hr/payroll/{read(ZHANG, STRANGER)}").text
 
     assert "5,900.00" in page
-    assert "花名册里没有赵六" in page
+    assert "花名册里没有「赵六」" in page
     assert "查无此人" in page
     assert "第 4 行" in page
     assert "139****0009" not in page
     assert "138****0009" in page
     assert "发布给" not in page
+
+
+def test_every_reason_has_its_words():
+    assert set(REASONS) == set(Reason)
+    assert not any(words.isascii() for words in REASONS.values())
+
+
+def test_a_held_row_shows_the_amounts_that_made_it_up(client, read):
+    page = client.get(f"/hr/payroll/{read('001,张三,13800000001,5260.8,5560.80,-300')}").text
+
+    read_cells = page.split('class="held__read"')[1].split("</dl>")[0]
+    assert "实发是负数 -300.00" in page
+    for amount in ("5,260.80", "5,560.80", "-300.00"):
+        assert amount in read_cells
+
+
+def test_a_held_row_leaves_out_zeros_but_not_a_missing_net(client, read):
+    page = client.get(f"/hr/payroll/{read('001,张三,13800000001,0,0,')}").text
+
+    read_cells = page.split('class="held__read"')[1].split("</dl>")[0]
+    assert "基本工资" not in read_cells
+    assert "没有填" in read_cells
 
 
 def test_a_name_in_a_sheet_is_text_and_never_markup(client, read):
@@ -176,7 +201,7 @@ def test_a_row_that_still_does_not_fit_says_so(client, read, held):
 
     answer = client.post(f"/hr/payroll/{batch_id}/rows/{held_id}", data={"cell:姓名": "钱七"})
 
-    assert "还不能发：花名册里没有钱七" in follow(client, answer)
+    assert "还不能发：花名册里没有「钱七」" in follow(client, answer)
     assert held(batch_id) == [held_id]
 
 
@@ -186,7 +211,7 @@ def test_a_second_slip_for_one_person_is_refused_in_words(client, read, held):
 
     answer = client.post(f"/hr/payroll/{batch_id}/rows/{held_id}", data={"emp_id": "E-1"})
 
-    assert "已经有一张工资条" in follow(client, answer)
+    assert "来自“三月工资”第 3 行。请改选另一个人" in follow(client, answer)
 
 
 def test_several_rows_are_left_out_at_once_and_once_only(client, read, held):
@@ -198,7 +223,23 @@ def test_several_rows_are_left_out_at_once_and_once_only(client, read, held):
 
     assert "2 行不发工资条" in page
     assert "发布给 1 人" in page
-    assert "刚刚已经处理过" in again
+    assert "0 行不发工资条；2 行刚刚已经处理过" in again
+
+
+def test_a_row_sent_twice_is_left_out_once_and_decided_ones_are_counted(client, hr, read, held):
+    batch_id = read(ZHANG, STRANGER, "010,钱七,13800000010,1.00,0,1.00")
+    first, second = held(batch_id)
+    service.leave_out(hr, second)
+
+    page = follow(
+        client,
+        client.post(
+            f"/hr/payroll/{batch_id}/rows/leave-out", data={"held_id": [first, first, second]}
+        ),
+    )
+
+    assert "1 行不发工资条；1 行刚刚已经处理过" in page
+    assert held(batch_id) == []
 
 
 def test_leaving_out_nothing_changes_nothing(client, read, held):
@@ -278,6 +319,19 @@ def test_publishing_twice_tells_people_once(client, session, read):
 
     assert "不能重复发布" in page
     assert len(session.scalars(select(Push)).all()) == 2
+
+
+def test_publishing_without_an_official_account_says_whom_to_ask(
+    client, hr, account, session, read
+):
+    batch_id = read(ZHANG)
+    with transaction() as writing:
+        writing.get_one(ChannelAccount, account.id).is_enabled = False
+
+    page = follow(client, client.post(f"/hr/payroll/{batch_id}/publish"))
+
+    assert "单位还没有开通公众号通知，请联系银行" in page
+    assert batch_of(session, batch_id).status is BatchStatus.DRAFT
 
 
 def test_publishing_waits_for_held_rows(client, session, read):
