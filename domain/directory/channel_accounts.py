@@ -17,6 +17,7 @@ from domain.directory.errors import (
     AccountNameTaken,
     AccountNotNamed,
     AccountUnknown,
+    NoAccountYet,
 )
 from domain.directory.models import ChannelAccount
 from domain.directory.service import get_org
@@ -201,7 +202,9 @@ def sole_official_account() -> ChannelAccountCredentials:
         )
         .all()
     )
-    if len(accounts) != 1:
+    if not accounts:
+        raise NoAccountYet
+    if len(accounts) > 1:
         raise AccountNotNamed
     return _credentials(accounts[0], accounts[0].name)
 

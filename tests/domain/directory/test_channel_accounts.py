@@ -15,6 +15,7 @@ from domain.directory.errors import (
     AccountNameTaken,
     AccountNotNamed,
     AccountUnknown,
+    NoAccountYet,
     OrgUnknown,
 )
 from tests.factories import make_channel_account, make_hr, make_operator, make_org
@@ -214,12 +215,16 @@ def test_a_sole_official_account_need_not_be_named(session):
     assert accounts.sole_official_account() == only
 
 
-@pytest.mark.parametrize("count", [0, 2])
-def test_where_there_is_not_exactly_one_it_has_to_be_named(session, count):
-    for _ in range(count):
+def test_where_there_are_two_one_has_to_be_named(session):
+    for _ in range(2):
         make_channel_account("/hq/")
 
     with pytest.raises(AccountNotNamed):
+        accounts.sole_official_account()
+
+
+def test_without_any_account_the_bank_has_to_act(session):
+    with pytest.raises(NoAccountYet):
         accounts.sole_official_account()
 
 
