@@ -48,6 +48,13 @@ def _unmarked(text: str) -> tuple[str, bool]:
 
 def read_amount(text: str) -> int | Problem | None:
     """Fen, None for a blank or a dash, or what is wrong with it."""
+    # Nearly all amounts are plain, and there are hundreds of thousands of them.
+    whole, point, cents = text.partition(".")
+    if len(text) <= 15 and whole.isdecimal():
+        if not point:
+            return int(whole) * 100
+        if len(cents) <= 2 and cents.isdecimal():
+            return int(whole + cents.ljust(2, "0"))
     try:
         return parse_yuan(text)
     except ValueError:

@@ -51,6 +51,9 @@ def number_text(value: float) -> str:
     A double that is 5123.45 but for the noise of binary sums is 5123.45: under a millionth of a
     yuan is no amount that anybody wrote. Real third decimals stay and are refused later.
     """
+    text = repr(value)
+    if len(text) <= 15 and "." in text[-3:-1]:  # most are short: at most two decimals, no exponent
+        return text.removesuffix(".0")
     text = f"{value:.15g}"
     if text[-3:-2] != "." and "." in text:
         near = round(value, 2)

@@ -43,6 +43,8 @@ _BLANKS = frozenset({"", "-", "--", "—", "——", "/", "无", "暂无", "未�
 
 def plain(text: str) -> str:
     """Half-width, without blanks around, the ``="…"`` wrapper and Excel's leading apostrophe."""
+    if text.isascii() and text.isalnum():
+        return text
     text = unicodedata.normalize("NFKC", text).strip().strip("\u200b\ufeff")
     wrapped = _QUOTED.match(text)
     if wrapped:
@@ -82,6 +84,8 @@ def read_phone(text: str) -> Reading:
     cleaned = plain(text)
     if cleaned in _BLANKS:
         return ABSENT
+    if _MOBILE.fullmatch(cleaned):
+        return Reading(State.GOOD, cleaned, cleaned)
     number = _FLOAT.sub(r"\1", cleaned)
     number, lost = _unscientific(number)
     number = re.sub(r"[\s\-‐-―().·_]", "", number)

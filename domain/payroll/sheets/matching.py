@@ -6,6 +6,7 @@ Every identifier in the row is a witness. Agreement is counted, contradiction ho
 from dataclasses import dataclass
 
 from .identity import (
+    ABSENT,
     Reading,
     State,
     dept_key,
@@ -67,7 +68,9 @@ class Match:
 
 
 def read_identifiers(texts: dict[str, str]) -> Identifiers:
-    keys = {kind: read(texts.get(kind, "")) for kind, read in READERS.items()}
+    keys = {
+        kind: read(text) if (text := texts.get(kind)) else ABSENT for kind, read in READERS.items()
+    }
     return Identifiers(texts.get("name", "").strip(), texts.get("dept", ""), keys)
 
 
@@ -94,7 +97,7 @@ def _held(reason: Reason, message: str, candidates: list[Person] | tuple[Person,
 
 def _common(hits: dict[str, list[Person]], namesakes: list[Person] | None) -> list[Person]:
     """The people on whom all witnesses that know anybody agree."""
-    groups = list(hits.values()) if namesakes is None else [namesakes, *hits.values()]
+    groups = sorted([*hits.values(), *([] if namesakes is None else [namesakes])], key=len)
     return [p for p in groups[0] if all(any(p is q for q in group) for group in groups[1:])]
 
 

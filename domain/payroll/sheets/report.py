@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from core.money import yuan
 
@@ -51,8 +51,7 @@ class Refusal:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):  # there are hundreds of thousands: a dataclass takes twice as long
     name: str
     group: str
     kind: ItemKind
@@ -69,20 +68,6 @@ class AcceptedRow:
     items: tuple[Item, ...]
     matched_by: tuple[str, ...]
     warnings: tuple[Notice, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        return cls(
-            **{
-                **data,
-                "items": tuple(Item(**item) for item in data["items"]),
-                "matched_by": tuple(data["matched_by"]),
-                "warnings": tuple(Notice(**notice) for notice in data["warnings"]),
-            }
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,7 +214,7 @@ def _marks(xml: bytes) -> _Marks:
         raise Unreadable(
             Reason.CORRUPT_FILE, "文件的写法不寻常，请用 Excel 或 WPS 打开、另存为 .xlsx 后再上传"
         )
-    marks.rows = max((int(match[1]) for match in part.find(_ROW)), default=0)
+    marks.rows = max(map(int, _pattern(part.prefix, _ROW).findall(xml)), default=0)
     marks.columns = _columns_at_most(xml)
     if (
         marks.rows > MAX_ROWS
