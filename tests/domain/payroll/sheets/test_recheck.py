@@ -1,10 +1,19 @@
 """HR's second look at a held row."""
 
 import json
+from decimal import Decimal
 
 import pytest
 
-from domain.payroll.sheets import AcceptedRow, HeldRow, Layout, recheck
+from domain.payroll.sheets import (
+    AcceptedRow,
+    HeldRow,
+    Layout,
+    check_sheet,
+    read_roster,
+    recheck,
+)
+from sandbox.demo_data import generate
 
 from .files import csv_bytes, xlsx
 from .people import ROSTER, check, only_held, phone
@@ -174,3 +183,23 @@ def test_a_column_without_a_word_above_it_stays_out():
 
     assert isinstance(row, AcceptedRow)
     assert row.items == ()
+
+
+def test_the_three_rows_held_of_the_schools_sheet_can_each_be_settled(tmp_path):
+    school = generate(tmp_path).enterprises[0]
+    roster = read_roster(school.roster_csv.read_bytes(), "roster.csv").everybody()
+    report = check_sheet(school.sheet.read_bytes(), school.sheet.name, roster)
+    held = {str(row.reasons[0]): row for row in report.held}
+    namesake = held["AMBIGUOUS"].candidates[0]
+    (left,) = held["LEFT_EMPLOYEE"].candidates
+    cells = held["FORMULA_UNCACHED"].cells
+    net = Decimal(cells["应发项目/小计"]) - Decimal(cells["扣款项目/小计"])
+
+    settled = [
+        recheck(held["AMBIGUOUS"], {"工号": namesake}, report.layout, roster),
+        recheck(held["LEFT_EMPLOYEE"], {}, report.layout, roster, employee_id=left),
+        recheck(held["FORMULA_UNCACHED"], {"实发工资": str(net)}, report.layout, roster),
+    ]
+
+    assert [type(row) for row in settled] == [AcceptedRow] * 3
+    assert [row.employee_id for row in settled[:2]] == [namesake, left]
