@@ -1,6 +1,5 @@
 """The employee's payslips and the questions about them."""
 
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from flask import Blueprint, flash, g, redirect, request, url_for
@@ -13,28 +12,8 @@ from domain.payroll import queries, question_queries, questions, viewing
 from domain.payroll.errors import QuestionEmpty, QuestionsTooMany
 from domain.payroll.policy import LONGEST_QUESTION, period_in_words
 from domain.payroll.queries import PayslipView
-from domain.payroll.slips import SlipContent, SlipLine
 
 bp = Blueprint("payslips", __name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """``name`` is the line's without the heading that it stands under: 小计, not 应发/小计."""
-
-    name: str
-    line: SlipLine
-    is_total: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    title: str
-    rows: tuple[Row, ...]
-
-    @property
-    def is_zero(self) -> bool:
-        return all(row.line.is_zero for row in self.rows)
 
 
 @bp.app_template_filter("month")
@@ -72,12 +51,9 @@ def _year_url(year: int | None) -> str | None:
 @bp.get("/payslips/<int:payslip_id>")
 def detail(payslip_id: int) -> ResponseReturnValue:
     slip = _open(payslip_id)
-    shown = sections(slip.content)
     return page(
         "employee/payslips/detail.html",
         slip=slip,
-        sections=shown,
-        zero_count=sum(row.line.is_zero for section in shown for row in section.rows),
         questions=question_queries.list_own_questions(g.actor, payslip_id),
     )
 
@@ -91,25 +67,6 @@ def confirm(payslip_id: int) -> ResponseReturnValue:
 def _open(payslip_id: int) -> PayslipView:
     viewing.open_payslip(g.actor, payslip_id)
     return queries.get_own_payslip(g.actor, payslip_id)
-
-
-def sections(content: SlipContent) -> list[Section]:
-    """The groups in the sheet's order; one of totals alone belongs to what stands above it."""
-    shown: list[Section] = []
-    for group in content.groups:
-        rows = tuple(
-            Row(
-                name=line.name.removeprefix(f"{group.title}/"),
-                line=line,
-                is_total=content.items[line.place].kind == "total",
-            )
-            for line in group.lines
-        )
-        if shown and all(row.is_total for row in rows):
-            shown[-1] = Section(shown[-1].title, shown[-1].rows + rows)
-        else:
-            shown.append(Section(group.title, rows))
-    return shown
 
 
 # --- questions ------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from core.money import Fen
-from domain.payroll.sheets.report import AcceptedRow, Item, ItemKind, Notice
+from domain.payroll.sheets.report import AcceptedRow, Item, Notice
 
 # Headings for lines that the sheet itself put under no heading.
 _HEADINGS: dict[str, str] = {
@@ -17,23 +17,31 @@ _HEADINGS: dict[str, str] = {
     "info": "出勤及其他",
 }
 
+_BLANKS = " -—–"
+
 
 @dataclass(frozen=True, slots=True)
 class SlipLine:
-    """``place`` numbers the lines of a slip from 0 and is what a question points at."""
+    """``place`` numbers the lines of a slip from 0 and is what a question points at. ``label`` is
+    the name without the heading that the line stands under: 小计, not 应发/小计."""
 
     place: int
     name: str
+    label: str
     text: str
     amount_fen: Fen | None
     is_zero: bool
+    is_total: bool
 
 
 @dataclass(frozen=True, slots=True)
 class SlipGroup:
     title: str
-    kind: ItemKind
     lines: tuple[SlipLine, ...]
+
+    @property
+    def is_zero(self) -> bool:
+        return all(line.is_zero for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,25 +55,42 @@ class SlipContent:
 
     @property
     def groups(self) -> tuple[SlipGroup, ...]:
-        """The lines under their headings, in the order of the sheet."""
+        """The lines under their headings, in the order of the sheet. Totals alone belong to what
+        stands above them; a blank that is no amount says nothing and is left out."""
         lines = [
-            (item.group or _HEADINGS[item.kind], item.kind, _line(place, item))
+            _line(place, item, item.group or _HEADINGS[item.kind])
             for place, item in enumerate(self.items)
+            if item.kind != "info" or item.amount_fen is not None or item.text.strip(_BLANKS)
         ]
-        return tuple(
-            SlipGroup(title, next(iter(group))[1], tuple(line for _, _, line in group))
-            for title, group in ((t, list(g)) for t, g in groupby(lines, key=lambda x: x[0]))
-        )
+        groups: list[SlipGroup] = []
+        for title, under in groupby(lines, key=lambda one: one[0]):
+            group = SlipGroup(title, tuple(line for _, line in under))
+            if groups and all(line.is_total for line in group.lines):
+                group = SlipGroup(groups[-1].title, groups.pop().lines + group.lines)
+            groups.append(group)
+        return tuple(groups)
+
+    @property
+    def zero_count(self) -> int:
+        return sum(line.is_zero for group in self.groups for line in group.lines)
 
 
-def _line(place: int, item: Item) -> SlipLine:
+def _line(place: int, item: Item, heading: str) -> tuple[str, SlipLine]:
     amount = None if item.amount_fen is None else Fen(item.amount_fen)
-    return SlipLine(place, item.name, item.text, amount, is_zero=not amount and not _says(item))
+    return heading, SlipLine(
+        place=place,
+        name=item.name,
+        label=item.name.removeprefix(f"{heading}/"),
+        text=item.text,
+        amount_fen=amount,
+        is_zero=not amount and not _says(item),
+        is_total=item.kind == "total",
+    )
 
 
 def _says(item: Item) -> bool:
     """Whether a line without an amount still tells something, e.g. ``22 天``."""
-    return item.amount_fen is None and bool(item.text.strip(" -—–0."))
+    return item.amount_fen is None and bool(item.text.strip(f"{_BLANKS}0."))
 
 
 def pack(row: AcceptedRow) -> str:

@@ -2,7 +2,6 @@
 
 import gzip
 import re
-from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select
@@ -142,7 +141,7 @@ def test_a_slip_without_zeros_has_no_switch(client, me):
 
 
 def test_a_group_of_nothing_but_zeros_is_folded_away_whole(client, me):
-    nothing = replace(ITEMS[4], amount_fen=0, text="0")
+    nothing = ITEMS[4]._replace(amount_fen=0, text="0")
     slip = make_payslip(me.employee, items=(ITEMS[0], nothing))
 
     assert re.search(r"<div data-zero>\s*<section", client.get(f"/me/payslips/{slip.id}").text)

@@ -19,7 +19,7 @@ LAPTOP, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 812}
 TOO_WIDE = "document.documentElement.scrollWidth - window.innerWidth"
 TAPPED = "a, button, input:not([type=hidden]), textarea, summary"
 TOO_SMALL = f"""[...document.querySelectorAll("{TAPPED}")]
-    .filter(one => one.offsetParent && !one.closest(".choice, .held__pick, .skip"))
+    .filter(one => one.offsetParent && !one.closest(".choice, .held__pick, .switch, .skip"))
     .filter(one => one.getBoundingClientRect().height < 43.5)
     .map(one => one.outerHTML.slice(0, 80))"""
 

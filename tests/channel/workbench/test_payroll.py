@@ -1,5 +1,7 @@
 """Payrolls at the desk: uploaded, reviewed, published, followed up."""
 
+import re
+
 import pytest
 from flask import Flask
 from sqlalchemy import select
@@ -13,7 +15,7 @@ from domain.directory.access import Role
 from domain.directory.models import ChannelAccount
 from domain.payroll import service
 from domain.payroll.models import BatchStatus, HeldRow, HeldStatus, PayrollBatch, Payslip
-from domain.payroll.sheets import Reason
+from domain.payroll.sheets import Item, Reason
 from domain.pushes.models import Push, PushStatus
 from tests.channel.workbench.conftest import LI, STRANGER, ZHANG, file, sheet
 from tests.counting import count_queries
@@ -277,6 +279,21 @@ def test_a_draft_can_be_looked_at_as_an_employee(client, session, read):
     assert session.get_one(Payslip, slip.id, populate_existing=True).read_at is None
 
 
+def test_hr_sees_a_slip_as_its_employee_does(client, hr):
+    items = (
+        Item("应发项目/小计", "应发项目", "total", "1", 100),
+        Item("补贴", "应发项目", "earning", "", None),
+        Item("备注", "", "info", "", None),
+    )
+    slip = make_payslip(make_employee(), items=items)
+
+    page = client.get(f"/hr/payroll/slips/{slip.id}").text
+
+    assert re.findall(r'class="line__name">([^<]+)<', page) == ["小计", "补贴"]
+    assert "本月有 1 项为 0" in page
+    assert "对这一项提问" not in page
+
+
 def test_a_discarded_draft_is_gone_and_its_file_may_come_again(client, session, read):
     batch_id = read(ZHANG)
 
@@ -377,7 +394,8 @@ def test_the_numbers_come_often_while_messages_go_out(client, hr, account):
 
     assert "every 2s" in client.get(f"/hr/payroll/{batch.id}/figures").text
     with transaction() as session:
-        session.get_one(Push, push.id).status = PushStatus.SENT
+        sent = session.get_one(Push, push.id)
+        sent.status, sent.sent_at = PushStatus.SENT, utc_now()
     assert "1 条在等微信的回执" in client.get(f"/hr/payroll/{batch.id}/figures").text
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from core.money import Fen
 from domain.payroll import slips
 from domain.payroll.sheets import AcceptedRow, Item, Notice
@@ -33,6 +35,30 @@ def test_lines_stand_under_the_sheets_headings_or_under_ours():
 
     assert [group.title for group in groups] == ["应发项目", "应发", "出勤及其他", "扣款项目"]
     assert [line.place for group in groups for line in group.lines] == [0, 1, 2, 3, 4]
+
+
+def test_totals_alone_close_what_stands_above_and_lose_its_heading():
+    row = replace(
+        ROW,
+        items=(
+            ROW.items[0],
+            Item("应发项目/小计", "应发项目", "total", "1", 100),
+            Item("应发合计", "", "total", "1", 100),
+        ),
+    )
+
+    [group] = slips.unpack(slips.pack(row)).groups
+
+    assert [line.label for line in group.lines] == ["基本工资", "小计", "应发合计"]
+    assert [line.is_total for line in group.lines] == [False, True, True]
+
+
+def test_a_blank_that_is_no_amount_is_left_out_and_counts_for_nothing():
+    blanks = (Item("备注", "", "info", "", None), Item("工龄", "", "info", " — ", None))
+    content = slips.unpack(slips.pack(replace(ROW, items=(*ROW.items, *blanks))))
+
+    assert [line.place for group in content.groups for line in group.lines] == [0, 1, 2, 3, 4]
+    assert content.zero_count == 2
 
 
 def test_a_written_zero_and_a_blank_are_zero_lines_but_words_are_not():
