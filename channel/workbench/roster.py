@@ -1,6 +1,7 @@
 """The roster: who is on it, who has bound their WeChat, and bringing it up to date from a file."""
 
 import json
+from collections import defaultdict
 from dataclasses import asdict, dataclass
 
 from flask import Response, flash, g, render_template, request, session
@@ -15,7 +16,7 @@ from domain.directory.access import Actor, Permission
 from domain.directory.queries import count_roster, list_employees
 from domain.directory.roster import Clash, RosterImported, import_roster
 from domain.directory.service import unbind_employee
-from domain.payroll.sheets import RosterReport, read_roster
+from domain.payroll.sheets import read_roster
 
 bp = desk_room("roster", "/roster")
 bp.add_app_template_filter(mask_id_no, "mask_id_no")
@@ -29,8 +30,8 @@ CLASHES = {Clash.PHONE: "手机号", Clash.ID_NO: "身份证号", Clash.EMP_NO: 
 
 # With a byte-order mark, without which Excel shows Chinese as gibberish.
 TEMPLATE = (
-    "\ufeffemp_id,emp_no,name,phone,id_no,bank_card,dept,status\r\n"
-    "E-1001,1001,张三,13912345678,,,教务处,在职\r\n"
+    "\ufeff员工标识,工号,姓名,手机号,身份证号,银行卡号,部门,状态,入职日期,离职日期\r\n"
+    ",1001,张三,13912345678,,,教务处,在职,2024-03-01,\r\n"
 )
 
 
@@ -42,7 +43,7 @@ class RosterMissing(BadInput):
 
 
 class RosterRefused(BadInput):
-    code, message = "roster_refused", "{sentence}"
+    code, message = "roster_refused", "“{file}”：{sentence}"
 
 
 class RosterQuery(Form):
@@ -117,29 +118,29 @@ def _import(file_name: str, content: bytes) -> ImportReport:
         raise RosterMissing
     read = read_roster(content, file_name)
     if read.refused:
-        raise RosterRefused(sentence=read.refused.message)
-    nameless = [row for row in read.accepted if not row.entry.emp_id]
+        raise RosterRefused(file=file_name, sentence=read.refused.message)
     usable = [row for row in read.accepted if row.entry.emp_id]
-    problems = [problem.message for problem in read.problems]
-    problems += [f"第{row.row}行 没有员工标识或工号，请填写后再导入" for row in nameless]
     done = import_roster(g.actor, [row.entry for row in usable]) if usable else RosterImported()
-    problems += [
-        f"第{usable[clash.index].row}行 {CLASHES[clash.clash]}已是「{clash.holder}」的，请核对"
-        for clash in done.refused
-    ]
+    faults: dict[int, list[str]] = defaultdict(list)
+    for problem in read.problems:
+        faults[problem.row].append(problem.message.removeprefix(f"第{problem.row}行 "))
+    for row in read.accepted:
+        if not row.entry.emp_id:
+            faults[row.row].append("没有员工标识或工号，请填写后再导入")
+    for clash in done.refused:
+        sentence = f"{CLASHES[clash.clash]}已是「{clash.holder}」的，请核对"
+        faults[usable[clash.index].row].append(sentence)
     return ImportReport(
         file_name=file_name,
         added=done.added,
         changed=done.changed,
         unchanged=done.unchanged,
         left=done.left,
-        refused=_refused_rows(read) + len(nameless) + len(done.refused),
-        problems=tuple(problems[:MOST_PROBLEMS]),
+        refused=len(faults),
+        problems=tuple(
+            f"第{row}行 {'；'.join(said)}" for row, said in sorted(faults.items())[:MOST_PROBLEMS]
+        ),
     )
-
-
-def _refused_rows(read: RosterReport) -> int:
-    return len({problem.row for problem in read.problems})
 
 
 @bp.get("/report")

@@ -32,7 +32,11 @@ document.addEventListener("change", (event) => {
   const file = input.files[0];
   const complaint = file ? complaintAbout(file, input) : "";
   input.setCustomValidity(complaint);
-  output.textContent = file ? `${file.name}（${readableSize(file.size)}）${complaint}` : "";
+  if (!file) {
+    output.textContent = "";
+  } else {
+    output.textContent = file.name + (complaint ? `：${complaint}` : `（${readableSize(file.size)}）`);
+  }
   output.classList.toggle("drop__file--bad", complaint !== "");
 });
 

@@ -152,6 +152,22 @@ def test_a_file_with_nothing_but_bad_rows_is_reported_row_by_row(client, hr):
     assert "手机号“*******”" in page
 
 
+def test_a_row_with_several_faults_is_one_line_and_shows_no_whole_number(client, hr):
+    page = report(client, send(client, roster("E-8,008,钱八,1380000,36999919821026009,,,借调")))
+
+    assert page.count("第2行") == 1
+    assert "手机号“*******”不是 11 位手机号，请改正；身份证号“3699*********6009”不对" in page
+    assert "36999919821026009" not in page
+
+
+def test_a_refused_file_is_named_and_spoken_of_as_a_table(client, hr):
+    answer = send(client, b"PK\x03\x04broken", "员工.xlsx")
+
+    assert "花名册没有导入" in answer.text
+    assert "“员工.xlsx”：文件不完整" in answer.text
+    assert "工资表" not in answer.text.split("花名册没有导入")[1].split("columns")[0]
+
+
 def test_names_in_a_file_are_text_and_never_markup(client, hr):
     report(client, send(client, roster(f"E-9,009,{SCRIPT},13800000009,,,{SCRIPT},在职")))
 
@@ -167,7 +183,8 @@ def test_the_template_opens_in_excel_and_can_be_imported(client, hr, session):
     template = client.get("/hr/roster/template.csv")
 
     assert template.data.startswith(b"\xef\xbb\xbf")
-    report(client, send(client, template.data))
+    assert "姓名,手机号,身份证号" in template.text
+    assert "没有导入的行" not in report(client, send(client, template.data))
     assert session.scalar(select(func.count(Employee.id))) == 3
 
 
