@@ -67,6 +67,12 @@ def test_a_written_zero_and_a_blank_are_zero_lines_but_words_are_not():
     assert [line.is_zero for line in lines] == [False, True, True, False, False]
 
 
+def test_a_group_of_nothing_but_zeros_is_zero():
+    groups = slips.unpack(slips.pack(ROW)).groups
+
+    assert [group.is_zero for group in groups] == [False, True, False, False]
+
+
 def test_the_hash_says_whether_anything_on_any_slip_changed():
     packed = slips.pack(ROW)
     other = packed.replace("600000", "600001")
