@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import g, render_template
+from flask import g, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from channel.workbench.desk import Cursor, Form, desk_room, query_of
-from domain.audit.queries import AuditRow, list_events
-from domain.directory.access import ActorKind
-from domain.directory.queries import names_of_users
+from core.security import mask_name
+from domain.audit.queries import AuditRow, AuditSubject, list_events
+from domain.directory.access import Actor, ActorKind, Permission
+from domain.payroll.policy import period_in_words
 
 bp = desk_room("audit", "/audit")
 
-WHO = {ActorKind.EMPLOYEE: "员工", ActorKind.SYSTEM: "系统"}
 ACTIONS = {
     "directory.user.signed_in": "登录工作台",
     "directory.user.added": "开通用户",
@@ -52,9 +52,9 @@ COUNTS = {
     "accepted": "对上 {} 行",
     "held": "待核对 {} 行",
     "payslips": "{} 张",
-    "batch": "第 {} 批",
 }
-SUBJECTS = {
+# What stands there when the thing itself is gone: a draft thrown away, for one.
+GONE = {
     "payroll_batches": "第 {} 批",
     "payslips": "工资条 {}",
     "payslip_questions": "提问 {}",
@@ -73,6 +73,7 @@ class AuditLine:
     who: str
     what: str
     about: str
+    url: str | None
     details: str
 
 
@@ -80,25 +81,50 @@ class AuditLine:
 def index() -> ResponseReturnValue:
     query = query_of(AuditQuery)
     page = list_events(g.actor, before=query.before)
-    users = {row.actor_id for row in page.rows if row.actor_kind is ActorKind.USER}
-    names = names_of_users(sorted(users))
     return render_template(
         "hr/audit/index.html",
-        lines=[_line(row, names) for row in page.rows],
+        lines=[_line(g.actor, row) for row in page.rows],
         next_cursor=page.next_cursor,
         query=query,
     )
 
 
-def _line(row: AuditRow, names: dict[int, str]) -> AuditLine:
+def _line(reader: Actor, row: AuditRow) -> AuditLine:
     counts = [
         COUNTS[key].format(value) for key, value in row.details.items() if value and key in COUNTS
     ]
     return AuditLine(
         id=row.id,
         at=row.at,
-        who=WHO.get(row.actor_kind) or names.get(row.actor_id, ""),
+        who=_who(reader, row),
         what=ACTIONS.get(row.action, row.action),
-        about=SUBJECTS.get(row.subject, "").format(row.subject_id),
+        about=_about(reader, row),
+        url=_url(row.about) if reader.may(Permission.PAYROLL_READ) else None,
         details="，".join(counts),
     )
+
+
+def _who(reader: Actor, row: AuditRow) -> str:
+    match row.actor_kind:
+        case ActorKind.SYSTEM:
+            return "系统"
+        case ActorKind.EMPLOYEE:
+            return _shown(reader, row.actor_name) or "员工"
+        case ActorKind.USER:
+            return row.actor_name or "银行工作人员"
+
+
+def _about(reader: Actor, row: AuditRow) -> str:
+    about = row.about
+    parts = (_shown(reader, about.employee), period_in_words(about.period), about.name)
+    return " · ".join(filter(None, parts)) or GONE.get(row.subject, "").format(row.subject_id)
+
+
+def _shown(reader: Actor, employee_name: str) -> str:
+    return employee_name if reader.may(Permission.ROSTER_READ) else mask_name(employee_name)
+
+
+def _url(about: AuditSubject) -> str | None:
+    if about.payslip_id:
+        return url_for("hr.payroll.payslip", payslip_id=about.payslip_id)
+    return url_for("hr.payroll.batch", batch_id=about.batch_id) if about.batch_id else None

@@ -43,7 +43,7 @@ class RosterMissing(BadInput):
 
 
 class RosterRefused(BadInput):
-    code, message = "roster_refused", "“{file}”：{sentence}"
+    code, message = "roster_refused", "花名册“{file}”读不了：{sentence}"
 
 
 class RosterQuery(Form):

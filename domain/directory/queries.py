@@ -213,10 +213,5 @@ def names_of_employees(ids: Sequence[int]) -> dict[int, str]:
     return {row.id: row.name for row in reading().execute(query)}
 
 
-def names_of_users(ids: Sequence[int]) -> dict[int, str]:
-    query = select(User.id, User.name).where(User.id.in_(ids))
-    return {row.id: row.name for row in reading().execute(query)}
-
-
 def find_openid(identity_id: int) -> str | None:
     return reading().scalar(select(Identity.openid).where(Identity.id == identity_id))

@@ -11,14 +11,19 @@ from core.db import transaction
 from core.queues import Job
 from domain.audit import service as audit_service
 from domain.directory.access import Actor, ActorKind, Role
-from domain.payroll import viewing
+from domain.directory.models import Employee, Org, User
+from domain.payroll import questions, service, viewing
 from domain.payroll.models import PayslipQuestion, QuestionStatus
+from domain.payroll.queries import list_recipients
 from domain.pushes.models import Push, PushStatus
+from tests.channel.workbench.conftest import STRANGER, ZHANG
 from tests.counting import count_queries
 from tests.factories import (
     make_batch,
+    make_binding,
     make_employee,
     make_hr,
+    make_operator,
     make_org,
     make_payslip,
     make_push,
@@ -160,6 +165,77 @@ def test_the_trail_knows_employees_and_the_system(client, hr):
     for words in ("系统", "对上 3 行", "员工打开工资条", "a.new.action"):
         assert words in page
     assert "待核对 0 行" not in page
+
+
+def test_the_trail_names_the_employee_and_leads_to_the_slip(client, hr, account):
+    employee = make_employee(name="陈静")
+    identity = make_binding(employee, account)
+    slip = make_payslip(employee, make_batch(period="2026-03"))
+    viewing.open_payslip(
+        Actor(ActorKind.EMPLOYEE, identity.id, "", employee_ids=(employee.id,)), slip.id
+    )
+
+    page = client.get("/hr/audit").text
+
+    assert f'<a href="/hr/payroll/slips/{slip.id}">陈静 · 2026年3月</a>' in page
+    assert re.search(r'data-label="谁"[^>]*><span>陈静<', page)
+
+
+def test_the_trail_says_which_user_batch_question_and_row_it_is_about(client, hr, read, held):
+    batch_id = read(ZHANG, STRANGER)
+    service.leave_out(hr, *held(batch_id))
+    question = make_question(make_payslip(make_employee(name="陈静"), make_batch(period="2026-01")))
+    questions.answer_question(hr, question.id, "好的")
+    colleague = make_hr(name="韩梅")
+    with transaction() as writing:
+        user = writing.get_one(User, colleague.id)
+        audit_service.record(writing, Actor.system(), "directory.user.added", user)
+        employee = writing.get_one(Employee, question.employee_id)
+        audit_service.record(writing, hr, "directory.employee.unbound", employee)
+
+    page = client.get("/hr/audit").text
+
+    batch = f'<a href="/hr/payroll/{batch_id}">2026年3月 · 三月工资.csv</a>'
+    assert page.count(batch) == 3  # uploaded, read, and one row left out
+    for about in ("陈静 · 2026年1月", "<span>韩梅<", "<span>陈静<"):
+        assert about in page
+
+
+def test_what_is_gone_keeps_its_number(client, hr, read):
+    batch_id = read(ZHANG)
+    [slip] = list_recipients(hr, batch_id).rows
+    viewing.look_at_payslip(hr, slip.payslip_id)
+    service.discard_batch(hr, batch_id)
+
+    assert f"工资条 {slip.payslip_id}" in client.get("/hr/audit").text
+
+
+def test_an_auditor_reads_no_whole_names_and_a_bank_none_at_all(client, hr, account):
+    viewing.look_at_payslip(hr, make_payslip(make_employee(name="欧阳静")).id)
+
+    client.sign_in("/hr", user_id=make_user("/hq/bj/ent-1/", Role.AUDITOR).id)
+    inside = client.get("/hr/audit").text
+    client.sign_in("/hr", user_id=make_user("/hq/bj/", Role.AUDITOR).id)
+    above = client.get("/hr/audit").text
+
+    assert "欧**" in inside
+    assert "欧阳静" not in inside + above
+    assert "/hr/payroll/slips/" not in inside + above
+    assert "欧" not in above
+    assert "查看一张工资条" in above
+
+
+def test_a_deed_of_the_bank_names_nobody_of_the_bank(client, hr):
+    operator, org = make_operator("/hq/", name="郑银行"), make_org("/hq/bj/ent-1/")
+    with transaction() as writing:
+        org = writing.get_one(Org, org.id)
+        audit_service.record(writing, operator, "directory.org.added", org)
+
+    page = client.get("/hr/audit").text
+
+    assert "银行工作人员" in page
+    assert "郑银行" not in page
+    assert "机构ent-1" in page.split("开通企业")[1]
 
 
 def test_every_deed_in_the_house_has_its_words():

@@ -164,7 +164,7 @@ def test_a_refused_file_is_named_and_spoken_of_as_a_table(client, hr):
     answer = send(client, b"PK\x03\x04broken", "员工.xlsx")
 
     assert "花名册没有导入" in answer.text
-    assert "“员工.xlsx”：文件不完整" in answer.text
+    assert "花名册“员工.xlsx”读不了：文件不完整" in answer.text
     assert "工资表" not in answer.text.split("花名册没有导入")[1].split("columns")[0]
 
 

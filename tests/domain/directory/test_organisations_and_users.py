@@ -263,9 +263,3 @@ def test_nobody_unknown_signs_in(session):
     assert queries.find_user_actor(4711) is None
     with pytest.raises(UserUnknown):
         service.note_user_sign_in(4711)
-
-
-def test_users_are_named_by_their_ids(session):
-    one, other = make_hr(name="周敏"), make_hr(name="吴强")
-
-    assert queries.names_of_users([one.id, other.id, 4711]) == {one.id: "周敏", other.id: "吴强"}
