@@ -18,6 +18,9 @@ from .roster import Roster
 from .unreadable import Unreadable
 
 Progress = Callable[[int, int], None]
+# A month's net pay from which a slip of the hand is likelier than the pay.
+_UNUSUAL_NET_FEN = 100_000_000
+_MOST_PLACES = 5
 _PROGRESS_EVERY = 500
 
 
@@ -78,7 +81,13 @@ def _check_grids(
                 Reason.NOT_PAYROLL,
                 f"工作表“{grid.name}”的金额单位不是元，请把金额换成元、改掉表头的单位后再上传",
             )
+    if not any(read.lines for _, read in reads):
+        names = "、".join(grid.name for grid, _ in reads)
+        raise Unreadable(
+            Reason.EMPTY_FILE, f"工作表（{names}）只有表头，没有员工的行，请填写后再上传"
+        )
     _judge_all(reads, parts, roster, report, on_progress)
+    _warn_of_high_nets(report)
     _describe(reads, parts, report)
     found = next((p for g, r in reads if (p := period_of(r.titles, g.name, filename))), None)
     if period and found and period != found:
@@ -97,6 +106,14 @@ def _no_payroll_sentence(grids: list[Grid]) -> str:
         f"在工作表（{names}）里没有找到工资表："
         "需要一行表头，其中有姓名（或工号、手机号、身份证号）和实发工资等列。请检查后重新上传"
     )
+
+
+def _warn_of_high_nets(report: SheetReport) -> None:
+    rows = [row for row in report.accepted if row.net_fen >= _UNUSUAL_NET_FEN]
+    if rows:
+        places = "、".join(f"“{row.sheet}”第{row.row}行" for row in rows[:_MOST_PLACES])
+        sentence = f"{places}（共 {len(rows)} 行）的实发在一百万元以上，发布前请核对是否多写了数字"
+        report.warnings.append(Notice("UNUSUAL_NET", sentence))
 
 
 def _judge_all(

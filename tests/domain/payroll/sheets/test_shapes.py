@@ -749,3 +749,29 @@ def test_departments_merged_over_one_another_lend_the_first():
     )
 
     assert accepted(check(overlapping)) == {2: "E-1", 3: "E-6", 4: "E-7"}
+
+
+def test_a_header_without_anybody_below_it_is_no_payroll_yet():
+    report = check(xlsx([HEADER]))
+
+    assert report.refused.code == "EMPTY_FILE"
+    assert "只有表头" in report.refused.message
+
+
+@pytest.mark.parametrize(
+    ("net", "is_warned"), [(999_999.99, False), (1_000_000, True), (10**12, True)]
+)
+def test_a_net_beyond_belief_is_pointed_out(net, is_warned):
+    report = check(xlsx([HEADER, ["张伟", phone(1), net, net], LI]))
+
+    assert [notice.code for notice in report.warnings] == ["UNUSUAL_NET"] * is_warned
+    assert all("第2行" in notice.message for notice in report.warnings)
+
+
+def test_many_nets_beyond_belief_are_counted():
+    nets = [["张伟", phone(1), 10**7, 10**7], ["李娜", phone(6), 10**7, 10**7]]
+    report = check(xlsx([HEADER, *nets]))
+
+    (notice,) = report.warnings
+    assert "第2行、" in notice.message
+    assert "共 2 行" in notice.message
