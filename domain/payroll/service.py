@@ -25,8 +25,9 @@ from domain.directory.access import Actor, Permission
 from domain.directory.accounts import ChannelAccountCredentials
 from domain.directory.channel_accounts import official_account_for
 from domain.directory.errors import AccountUnknown
-from domain.directory.models import Employee
-from domain.directory.queries import employee_row, name_of_org
+from domain.directory.models import PERSONAL, Employee
+from domain.directory.policy import is_employed
+from domain.directory.queries import name_of_org
 from domain.payroll import policy, slips
 from domain.payroll.errors import (
     BatchAlreadyPublished,
@@ -246,22 +247,28 @@ def unseal_held(sealed: str) -> HeldContent:
 def roster_of(session: Session, org_path: str) -> tuple[Roster, dict[str, int]]:
     """Everybody ever on an enterprise's roster, as the sheet reader wants them, and their ids."""
     today = business_date()
-    rows = [
-        employee_row(employee, is_bound=False, day=today)
-        for employee in session.scalars(select(Employee).where(Employee.org_path == org_path))
-    ]
+    rows = session.execute(
+        select(
+            Employee.id,
+            Employee.emp_id,
+            Employee.emp_no,
+            Employee.name,
+            Employee.department,
+            Employee.personal_sealed,
+            Employee.joined_on,
+            Employee.left_on,
+        ).where(Employee.org_path == org_path)
+    ).all()
     entries = [
         RosterEntry(
             emp_id=row.emp_id,
             emp_no=row.emp_no,
             name=row.name,
-            phone=row.phone,
-            id_no=row.id_no,
-            bank_card=row.bank_card,
             dept=row.department,
-            status="在职" if row.is_employed else "离职",
+            status="在职" if is_employed(row.joined_on, row.left_on, today) else "离职",
             joined_on=row.joined_on,
             left_on=row.left_on,
+            **json.loads(unseal(PERSONAL, row.personal_sealed)),
         )
         for row in rows
     ]

@@ -19,6 +19,8 @@ _HEADINGS: dict[str, str] = {
 
 _BLANKS = " -—–"
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 @dataclass(frozen=True, slots=True)
 class SlipLine:
@@ -95,7 +97,7 @@ def _says(item: Item) -> bool:
 
 def pack(row: AcceptedRow) -> str:
     """One compact JSON text a slip: 10,000 of them are sealed in one go."""
-    return json.dumps(
+    return _encode(
         [
             row.net_fen,
             [(i.name, i.group, i.kind, i.text, i.amount_fen) for i in row.items],
@@ -103,9 +105,7 @@ def pack(row: AcceptedRow) -> str:
             row.row,
             row.matched_by,
             [(notice.code, notice.message) for notice in row.warnings],
-        ],
-        ensure_ascii=False,
-        separators=(",", ":"),
+        ]
     )
 
 
