@@ -58,12 +58,23 @@ def desk_room(name: str, prefix: str | None = None) -> Blueprint:
     return bp
 
 
+def share_in_words(part: int, whole: int) -> str:
+    """``79.6 %``, rounded down: nobody reads 100 % while one is missing, nor 0 % of somebody."""
+    if not whole:
+        return ""
+    permille = 1000 * part // whole
+    return f"{permille / 10:g} %" if permille or not part else "<0.1 %"
+
+
+WORDS = {"period_in_words": period_in_words, "share_in_words": share_in_words}
+
+
 def _frame() -> dict[str, Any]:
     actor: Actor | None = g.get("actor")
     # What htmx asks for has no frame around it, and comes every second or two; and a form without
     # its token is refused before the guard has seen who is there.
     if actor is None or request.headers.get("HX-Request"):
-        return {"period_in_words": period_in_words}
+        return WORDS
     *above, enterprise = line_of_orgs(actor.org_path)
     banks = [org.name for org in above if org.kind in (OrgKind.UNION, OrgKind.BANK)]
     return {
@@ -72,7 +83,7 @@ def _frame() -> dict[str, Any]:
         "user_name": actor.name,
         "sign_out_url": url_for("desk_signin.signin.leave"),
         "nav": allowed_nav(actor),
-        "period_in_words": period_in_words,
+        **WORDS,
     }
 
 

@@ -19,6 +19,7 @@ from domain.payroll.policy import period_in_words
 from domain.payroll.queries import (
     BatchDetail,
     RecipientFilter,
+    count_refused,
     get_batch,
     get_payslip_for_hr,
     list_batches,
@@ -41,6 +42,7 @@ FILTERS = (
 
 class BatchesQuery(Form):
     before: Cursor | None = None
+    refused: bool = False
 
 
 class UploadForm(Form):
@@ -59,8 +61,9 @@ def index() -> ResponseReturnValue:
     query = query_of(BatchesQuery)
     return render_template(
         "hr/payroll/index.html",
-        page=list_batches(actor, before=query.before),
-        before=query.before,
+        page=list_batches(actor, before=query.before, refused=query.refused),
+        query=query,
+        refused_count=count_refused(actor),
         may_upload=actor.may(Permission.PAYROLL_UPLOAD),
     )
 

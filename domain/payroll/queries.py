@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
 
+from core.clock import utc_now
 from core.db import reading
 from core.errors import NotFound
 from core.money import Fen
@@ -35,6 +36,7 @@ from domain.pushes.models import Push, PushStatus
 from domain.pushes.queries import PushCounts, count_topic, reason_in_words
 
 MOST_HELD_SHOWN = 200
+REFUSED_SHOWN = timedelta(days=1)
 
 
 # --- the desk -------------------------------------------------------------------------------
@@ -97,15 +99,36 @@ class RecipientFilter(StrEnum):
     UNDELIVERED = "undelivered"
 
 
-def list_batches(actor: Actor, *, before: int | None = None) -> Page[BatchRow]:
-    """The newest first, discarded ones left out."""
+def list_batches(
+    actor: Actor, *, before: int | None = None, refused: bool = False
+) -> Page[BatchRow]:
+    """The newest first. Discarded ones are left out, and so are refused ones after a day: those
+    are listed by themselves with ``refused``."""
     actor.require(Permission.PAYROLL_READ)
-    query = _batches(actor).where(PayrollBatch.status != BatchStatus.DISCARDED)
+    query = _batches(actor).where(
+        _is_put_away()
+        if refused
+        else and_(PayrollBatch.status != BatchStatus.DISCARDED, not_(_is_put_away()))
+    )
     if before is not None:
         query = query.where(PayrollBatch.id < before)
     query = query.order_by(PayrollBatch.id.desc()).limit(PAGE_SIZE + 1)
     rows = [BatchRow(*row) for row in reading().execute(query)]
     return page_of(rows, PAGE_SIZE, lambda row: row.id)
+
+
+def count_refused(actor: Actor) -> int:
+    """The refused ones that the list no longer shows."""
+    actor.require(Permission.PAYROLL_READ)
+    query = select(func.count(PayrollBatch.id)).where(PayrollBatch.visible_to(actor))
+    return reading().scalar(query.where(_is_put_away())) or 0
+
+
+def _is_put_away() -> ColumnElement[bool]:
+    return and_(
+        PayrollBatch.status == BatchStatus.REFUSED,
+        PayrollBatch.created_at < utc_now() - REFUSED_SHOWN,
+    )
 
 
 def get_batch(actor: Actor, batch_id: int) -> BatchDetail:

@@ -1,11 +1,14 @@
 """Payrolls at the desk: uploaded, reviewed, published, followed up."""
 
 import re
+from datetime import timedelta
 
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy import select
 
+from channel.workbench.desk import share_in_words
 from channel.workbench.held import REASONS
 from core.clock import utc_now
 from core.db import transaction
@@ -122,6 +125,29 @@ def test_a_file_that_is_no_payroll_says_why_and_what_to_do(client, hr, content):
     assert page.status_code == 200
     assert "这份文件没有读成" in page.text
     assert "重新上传" in page.text
+
+
+def test_refused_files_are_put_away_after_a_day(client, hr):
+    with time_machine.travel(utc_now() - timedelta(days=2)):
+        make_batch(status=BatchStatus.REFUSED, period="2025-11")
+    make_batch(status=BatchStatus.REFUSED, period="2026-02")
+
+    page = client.get("/hr/payroll").text
+    put_away = client.get("/hr/payroll?refused=1").text
+
+    assert "2026年2月" in page
+    assert "2025年11月" not in page
+    assert "没有读成的 1 份文件" in page
+    assert "2025年11月" in put_away
+    assert "2026年2月" not in put_away
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "words"),
+    [(0, 0, ""), (0, 9, "0 %"), (1, 20000, "<0.1 %"), (512, 643, "79.6 %"), (4, 4, "100 %")],
+)
+def test_a_share_is_neither_none_nor_all_while_it_is_some(part, whole, words):
+    assert share_in_words(part, whole) == words
 
 
 def test_a_file_name_is_text_and_never_markup(client, hr):
