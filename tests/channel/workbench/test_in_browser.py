@@ -132,7 +132,7 @@ def test_the_numbers_move_by_themselves(desk, hr, account, read):
 
 
 def test_every_page_fits_a_laptop_and_a_phone(desk, hr, account, read):
-    batch_id = read(ZHANG, STRANGER, f"010,{'欧阳' * 9},13800000011,1.00,0,9999999999.99")
+    batch_id = read(ZHANG, STRANGER, f"010,{'欧阳' * 9},13800000011,1.00,0,1000000000000.00")
     employee = make_employee(name="阿卜杜拉·买买提江·吐尔逊")
     make_binding(employee, account)
     make_push(employee, account)
@@ -146,6 +146,7 @@ def test_every_page_fits_a_laptop_and_a_phone(desk, hr, account, read):
             "/hr/roster",
             "/hr/roster/import",
             "/hr/payroll",
+            "/hr/payroll?refused=1",
             "/hr/payroll/new",
             f"/hr/payroll/{batch_id}",
             f"/hr/payroll/{batch_id}/slips",
