@@ -31,7 +31,7 @@ class NoticesNotOpen(Conflict):
 
 class SheetUploadedAlready(Conflict):
     code = "sheet_uploaded_already"
-    message = "这个文件已经上传过（第 {batch_id} 号批次）。要重新上传，请先作废那一批"
+    message = "这个文件已经上传过（第 {batch_id} 号批次）。要重新上传，请先放弃那一批"
 
 
 class UploadEmpty(BadInput):
