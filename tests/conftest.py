@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, expect, sync_playwright
 from redis import Redis
 from rq import Queue
 from sqlalchemy import create_engine, text
@@ -286,3 +287,31 @@ def log() -> Iterator[io.StringIO]:
     yield written
     root.handlers = handlers
     root.setLevel(level)
+
+
+# --- browsers -------------------------------------------------------------------------------
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# Two cores may be busy with four processes of the demo.
+PATIENCE_MS = 20_000
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    """A Chromium of the test's own: playwright's loop must not outlive the test."""
+    path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
+    assert path, "no Chromium: `make test` installs it as root, or install your system's chromium"
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)
+        yield chromium
+        chromium.close()

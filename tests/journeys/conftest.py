@@ -1,7 +1,6 @@
 """The whole platform as its users meet it: `xinqiao demo` in processes of its own, and browsers."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,24 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.conftest import FIRST_REDIS_NUMBER, new_database
+from tests.conftest import FIRST_REDIS_NUMBER, PATIENCE_MS, new_database
 
 REPOSITORY = Path(__file__).parents[2]
 # Looked at by people after a run; not part of the repository.
 SCREENSHOTS = REPOSITORY / "build" / "screenshots"
 START_SECONDS = 120
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-CHROMIUM_OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,20 +96,10 @@ def empty_redis(url: str) -> None:
         client.flushdb()
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
-    assert path, "no Chromium: `make test` installs it as root, or install your system's chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)
-        yield browser
-        browser.close()
-
-
 def new_page(browser: Browser, width: int, height: int) -> Page:
     """A device of its own: cookies are not shared with any other. Errors on a page fail."""
     context = browser.new_context(viewport={"width": width, "height": height}, locale="zh-CN")
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     return context.new_page()
 
 

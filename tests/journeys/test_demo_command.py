@@ -4,11 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import requests
 
 from tests.journeys.conftest import REPOSITORY, Demo, free_port, start_demo, stop_demo, wait_until
@@ -38,20 +35,7 @@ def command_of(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("first-command")
-
-
-@pytest.fixture(scope="module")
-def running(folder: Path) -> Iterator[Demo]:
-    demo = start_demo(folder, EMBEDDED, "--empty")
-    yield demo
-    if demo.process.poll() is None:
-        stop_demo(demo)
-
-
-def test_a_second_demo_on_the_same_folder_is_refused_in_words(running: Demo) -> None:
+def refuses_a_second_demo(running: Demo) -> None:
     second = subprocess.run(
         [
             *(sys.executable, "-m", "app", "demo", "--data-dir", str(running.data_dir)),
@@ -64,14 +48,12 @@ def test_a_second_demo_on_the_same_folder_is_refused_in_words(running: Demo) -> 
         timeout=60,
         check=False,
     )
-
     assert second.returncode == 1
     assert "正被另一个 demo 使用" in second.stderr
 
 
-def test_a_part_that_is_killed_comes_back(running: Demo) -> None:
-    pids = children_of(running.process.pid)
-    web = next(pid for pid in pids if "granian" in command_of(pid))
+def heals_a_killed_part(running: Demo) -> None:
+    web = next(pid for pid in children_of(running.process.pid) if "granian" in command_of(pid))
     os.kill(web, signal.SIGKILL)
 
     def answers_again() -> bool:
@@ -83,23 +65,28 @@ def test_a_part_that_is_killed_comes_back(running: Demo) -> None:
     wait_until(answers_again, 60)
 
 
-def test_term_stops_every_child_and_the_next_start_continues(running: Demo) -> None:
-    key = (running.data_dir / "master.key").read_text()
+def stops_every_child(running: Demo) -> None:
     pids = children_of(running.process.pid)
     assert len(pids) >= 7  # redis, sandbox, web and its worker, three queues, timetable
-
     assert stop_demo(running) == 0
+    wait_until(lambda: not any(is_alive(pid) for pid in pids), 10)
 
-    end = time.monotonic() + 10
-    while left := [pid for pid in pids if is_alive(pid)]:
-        assert time.monotonic() < end, [command_of(pid) for pid in left]
-        time.sleep(0.1)
-    again = start_demo(running.data_dir, EMBEDDED, "--empty")
+
+def test_the_demo_is_alone_on_its_folder_heals_stops_and_continues(tmp_path: Path) -> None:
+    running = start_demo(tmp_path, EMBEDDED, "--empty")
     try:
-        assert (again.data_dir / "master.key").read_text() == key
-        assert requests.get(f"{again.web}/readyz", timeout=5).json() == {
-            "database": True,
-            "redis": True,
-        }
+        refuses_a_second_demo(running)
+        heals_a_killed_part(running)
+        key = (tmp_path / "master.key").read_text()
+        stops_every_child(running)
+    finally:
+        if running.process.poll() is None:
+            stop_demo(running)
+
+    again = start_demo(tmp_path, EMBEDDED, "--empty")
+    try:
+        assert (tmp_path / "master.key").read_text() == key
+        answer = requests.get(f"{again.web}/readyz", timeout=5)
+        assert answer.json() == {"database": True, "redis": True}
     finally:
         stop_demo(again)

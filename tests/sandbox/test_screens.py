@@ -1,17 +1,12 @@
 """The screens: what the phone is told, and the phone itself in a real browser."""
 
-import contextlib
 import io
-import os
 import re
-import shutil
 
 import pytest
 import qrcode
 import requests
-from playwright.sync_api import expect, sync_playwright
-
-BROWSER_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+from playwright.sync_api import expect
 
 
 @pytest.fixture
@@ -162,19 +157,15 @@ def test_only_the_named_files_are_served(client):
 
 
 @pytest.fixture
-def browse():
-    """Opens pages in Chromium: the system's, or the one playwright has installed."""
-    executable = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium")
-    with sync_playwright() as playwright, contextlib.ExitStack() as stack:
-        browser = playwright.chromium.launch(executable_path=executable, args=BROWSER_ARGUMENTS)
-        stack.callback(browser.close)
+def browse(browser):
+    """Opens pages in Chromium."""
 
-        def open_at(url, width=1440, height=900):
-            page = browser.new_page(viewport={"width": width, "height": height})
-            page.goto(url)
-            return page
+    def open_at(url, width=1440, height=900):
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.goto(url)
+        return page
 
-        yield open_at
+    return open_at
 
 
 @pytest.mark.browser

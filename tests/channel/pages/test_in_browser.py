@@ -1,12 +1,10 @@
 """The pages in a real browser: large type, narrow phones, what is hidden and what is not."""
 
-import os
 import re
-import shutil
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from domain.payroll.sheets.report import Item
 from tests.factories import ITEMS, make_payslip, make_question
@@ -30,7 +28,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def phone(app, client):
+def phone(app, client, browser):
     """Open a phone whose every request is answered by the test's own application."""
 
     def answer(route):
@@ -47,20 +45,13 @@ def phone(app, client):
         route.fulfill(status=reply.status_code, headers=headers, body=reply.data)
         reply.close()
 
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM_PATH") or shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-gpu"],
-        )
+    def open_page(path, *, has_script=True):
+        page = browser.new_page(base_url=HOUSE, viewport=PHONE, java_script_enabled=has_script)
+        page.route("**/*", answer)
+        page.goto(path)
+        return page
 
-        def open_page(path, *, has_script=True):
-            page = chromium.new_page(base_url=HOUSE, viewport=PHONE, java_script_enabled=has_script)
-            page.route("**/*", answer)
-            page.goto(path)
-            return page
-
-        yield open_page
-        chromium.close()
+    return open_page
 
 
 def test_pages_stay_readable_up_to_double_type(phone, me):

@@ -1,11 +1,9 @@
 """The desk in a real browser: what scripts do, and a laptop's and a phone's width."""
 
-import os
-import shutil
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from sqlalchemy import update
 
 from core.db import transaction
@@ -27,7 +25,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def desk(app, client, hr):
+def desk(app, client, hr, browser):
     """A browser at the desk whose every request is answered by the test's own application."""
     complaints = []
 
@@ -48,16 +46,11 @@ def desk(app, client, hr):
         route.fulfill(status=reply.status_code, headers=headers, body=reply.data)
         reply.close()
 
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM_PATH") or shutil.which("chromium"),
-            args=["--no-sandbox", "--disable-gpu"],
-        )
-        page = chromium.new_page(base_url=HOUSE, viewport=LAPTOP)
-        page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else 0)
-        page.route("**/*", answer)
-        yield page
-        chromium.close()
+    page = browser.new_page(base_url=HOUSE, viewport=LAPTOP)
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else 0)
+    page.route("**/*", answer)
+    yield page
+    page.close()
     assert complaints == []
 
 
