@@ -88,6 +88,7 @@ class Supervisor:
         now = time.monotonic()
         for child in self._children:
             if child.process is not None and child.process.poll() is not None:
+                _end_leftovers(child.process.pid)
                 child.process = None
                 child.deaths = [death for death in child.deaths if now - death < 60] + [now]
                 child.start_after = now + _pause(len(child.deaths))
@@ -107,6 +108,14 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _end_leftovers(pid: int) -> None:
+    """A child killed outright leaves its own children behind, still serving on its port."""
+    try:
+        os.killpg(pid, signal.SIGTERM)  # each child leads a group of its own
+    except ProcessLookupError:
+        return
 
 
 def _pause(deaths: int) -> float:

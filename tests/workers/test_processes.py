@@ -1,5 +1,6 @@
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -44,6 +45,25 @@ def test_a_child_that_dies_is_started_again(supervisor, tmp_path, monkeypatch):
     assert supervisor.wait_until(lambda: child.process not in (None, first), 10)
 
     assert child.process.poll() is None
+
+
+def test_what_a_killed_child_leaves_behind_is_ended(supervisor, tmp_path, monkeypatch):
+    monkeypatch.setattr("workers.processes.FIRST_RESTART_SECONDS", 0.01)
+    grandchild = "import subprocess, sys, time; p = subprocess.Popen(['sleep', '60'])"
+    show = "; print(p.pid, flush=True); time.sleep(60)"
+    log = tmp_path / "log"
+    child = Child("a", [sys.executable, "-c", grandchild + show], log=log)
+    supervisor.start(child)
+    assert supervisor.wait_until(lambda: log.read_text().strip() != "", 20)
+    left = int(log.read_text().split()[0])
+    child.process.kill()
+    child.process.wait()
+
+    def is_ended():
+        stat = Path(f"/proc/{left}/stat")
+        return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+
+    assert supervisor.wait_until(is_ended, 10)
 
 
 def test_a_child_that_keeps_dying_is_started_less_and_less_often(supervisor, tmp_path, monkeypatch):
