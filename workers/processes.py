@@ -1,7 +1,7 @@
 """Child processes that live and die with their parent."""
 
-import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -17,15 +17,14 @@ STOP_SECONDS = 15
 # something, and the others must not suffer for it.
 FIRST_RESTART_SECONDS, LONGEST_RESTART_SECONDS = 1.0, 30.0
 
-_PR_SET_PDEATHSIG = 1
 
+def _dying_with_parent(command: Sequence[str]) -> list[str]:
+    """Linux: when the parent is killed outright, its children get TERM instead of living on.
 
-def _die_with_parent() -> None:
-    """Linux: when the parent is killed outright, its children get TERM instead of living on."""
-    try:
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    except (OSError, AttributeError):  # not Linux: Ctrl-C and TERM still work
-        return
+    ``setpriv`` and not ``preexec_fn``, which may hang for ever in a process with threads.
+    """
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", *command] if setpriv else list(command)
 
 
 @dataclass
@@ -54,14 +53,13 @@ class Supervisor:
         output = subprocess.DEVNULL if child.log is None else child.log.open("ab")
         try:
             child.process = subprocess.Popen(  # noqa: S603 -- our own commands, no shell
-                child.command,
+                _dying_with_parent(child.command),
                 env=None if child.env is None else {**os.environ, **child.env},
                 stdin=subprocess.DEVNULL,
                 stdout=None if child.log is None else output,
                 stderr=None if child.log is None else output,
                 # Ctrl-C reaches the parent only, which then stops its children in order.
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 -- one call, before any thread
             )
         finally:
             if not isinstance(output, int):
