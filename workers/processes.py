@@ -106,12 +106,14 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            _end_leftovers(process.pid)
 
 
 def _end_leftovers(pid: int) -> None:
     """A child killed outright leaves its own children behind, still serving on its port."""
     try:
-        os.killpg(pid, signal.SIGTERM)  # each child leads a group of its own
+        # Each child leads a group of its own. TERM is not enough: servers leave it to their parent.
+        os.killpg(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
 
