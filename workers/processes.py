@@ -98,14 +98,15 @@ class Supervisor:
         """TERM in reverse order of start, each given time to finish; KILL only for the deaf."""
         for child in reversed(self._children):
             process = child.process
-            if process is None or process.poll() is not None:
+            if process is None:
                 continue
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
             _end_leftovers(process.pid)
 
 

@@ -35,6 +35,13 @@ def command_of(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
 
 
+def web_of(running: Demo) -> tuple[int, list[int]]:
+    """The web server's main process and its workers. Raises StopIteration while there is none."""
+    pids = children_of(running.process.pid)
+    web = next(pid for pid in pids if is_alive(pid) and "granian" in command_of(pid))
+    return web, children_of(web)
+
+
 def refuses_a_second_demo(running: Demo) -> None:
     second = subprocess.run(
         [
@@ -53,12 +60,16 @@ def refuses_a_second_demo(running: Demo) -> None:
 
 
 def heals_a_killed_part(running: Demo) -> None:
-    web = next(pid for pid in children_of(running.process.pid) if "granian" in command_of(pid))
+    web, workers = web_of(running)
     os.kill(web, signal.SIGKILL)
 
     def answers_again() -> bool:
         try:
-            return not is_alive(web) and requests.get(f"{running.web}/readyz", timeout=2).ok
+            # What was killed leaves a worker that would answer: it has to go, and another to come.
+            is_new = not any(is_alive(pid) for pid in (web, *workers)) and web_of(running)[0] != web
+            return is_new and requests.get(f"{running.web}/readyz", timeout=2).ok
+        except StopIteration:
+            return False
         except requests.RequestException:
             return False
 

@@ -78,6 +78,8 @@ def worker(queues: tuple[str, ...], burst: bool) -> None:
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy's own method
         work(app, QueueName(queues[0]), burst=burst)
         return
+    if burst:
+        raise click.UsageError("--burst needs the name of one queue")
     supervisor = Supervisor()
     supervisor.catch_signals()
     try:
