@@ -1,71 +1,118 @@
-"""One push out: from a claimed ledger row to what WeChat said about it."""
+"""A claimed chunk out: each push by its route, many at once, to what the platforms said."""
 
-from jinja2 import TemplateError
+import asyncio
+import time
+from collections.abc import Mapping
+from datetime import timedelta
 
-from channel.clients import official_account_client
-from channel.links import entry_url
-from channel.message_texts import compose
-from channel.wechat.client import TemplateMessage
+from channel import bulk
+from channel.budget import BudgetExhausted
+from channel.bulk import CONNECTIONS
+from channel.retries import Reaction
+from channel.ways import BAD_TEMPLATE, NOT_A_MEMBER, Way, way_of
 from channel.wechat.errors import WeChatError, WeChatUnreachable
+from core.clock import utc_now
 from core.db import let_go
-from domain.directory.accounts import ChannelAccountCredentials
-from domain.directory.channel_accounts import channel_account, templates_of
-from domain.directory.errors import AccountUnknown
-from domain.pushes.models import PushStatus
-from domain.pushes.service import PushOutcome, PushToSend
+from domain.pushes.models import PushStatus, Route
+from domain.pushes.service import ClaimedChunk, PushOutcome, PushToSend
 
-BAD_TEMPLATE = "template"
+# No call begins later than this after the claim: the last must have ended before the claim is
+# taken for a dead worker's.
+BEGIN_WITHIN_SECONDS = 40
+# A platform that does not answer so many calls in a row is left alone for a while.
+SILENCES = 50
+AFTER_SILENCE = timedelta(seconds=15)
+AFTER_ALARM = timedelta(minutes=5)
 
 # What trying again cannot change, and the ledger's word for it. All else is worth another try.
 PERMANENT = {
     40003: "openid",  # the openid belongs to another account
     40037: BAD_TEMPLATE,  # the template was removed from the account
     40165: BAD_TEMPLATE,  # the mini-program has no such page
+    41030: BAD_TEMPLATE,  # the same of a subscription message
     43004: "not-following",  # the receiver does not follow us
     43019: "blacklisted",  # the account's own operators blocked the receiver
     43101: "muted",  # the receiver muted this template; no event tells us so
     47003: BAD_TEMPLATE,  # a value breaks the rule of its field
+    60111: NOT_A_MEMBER,  # WeCom: no such member
+    81013: NOT_A_MEMBER,  # WeCom: none of the receivers can be reached
 }
 
 
-def deliver(push: PushToSend) -> PushOutcome:
-    """Send one template message. Never raises for what WeChat does; opens no transaction."""
-    try:
-        account = channel_account(push.channel_account_id)
-    except AccountUnknown as error:  # switched off: it may be switched on again
-        return PushOutcome(PushStatus.TEMPORARY_FAILURE, reason=error.code)
-    template_id = templates_of(account.id).get(push.kind.value)
+def deliver(claimed: ClaimedChunk) -> dict[int, PushOutcome]:
+    """Send what was claimed; the outcome of every push. Never raises for what a platform does;
+    opens no transaction while it calls out."""
+    if not claimed.pushes:
+        return {}
+    routes = {push.route for push in claimed.pushes}
+    ways = {route: way_of(claimed, route) for route in routes}
     let_go()
-    message = _message(push, account, template_id) if template_id else None
-    if message is None:
-        return PushOutcome(PushStatus.PERMANENT_FAILURE, reason=BAD_TEMPLATE)
-    try:
-        sent = official_account_client(account).send_template_message(push.openid, message)
-    except WeChatError as error:
-        return _refused(error)
-    except WeChatUnreachable as error:
-        # Lost on the way there is worth another try; lost on the way back, nobody knows.
+    return bulk.run(_Delivery(ways, claimed).run())
+
+
+class _Delivery:
+    """One chunk on its way. ``_stopped`` is what becomes of pushes that are not tried any more."""
+
+    def __init__(self, ways: "Mapping[Route, Way | PushOutcome]", claimed: ClaimedChunk) -> None:
+        self._ways, self._pushes = ways, iter(claimed.pushes)
+        self._lanes = min(CONNECTIONS, len(claimed.pushes))
+        self._outcomes: dict[int, PushOutcome] = {}
+        self._stopped: dict[Route, PushOutcome] = {}
+        self._silences = 0
+        self._end = time.monotonic() + BEGIN_WITHIN_SECONDS
+
+    async def run(self) -> dict[int, PushOutcome]:
+        async with asyncio.TaskGroup() as lanes:  # one that breaks takes the others with it
+            for _ in range(self._lanes):
+                lanes.create_task(self._lane())
+        return self._outcomes
+
+    async def _lane(self) -> None:
+        for push in self._pushes:  # shared by all lanes
+            self._outcomes[push.id] = await self._one(push)
+
+    async def _one(self, push: PushToSend) -> PushOutcome:
+        way = self._ways[push.route]
+        if isinstance(way, PushOutcome):
+            return way
+        if push.route in self._stopped:
+            return self._stopped[push.route]
+        if time.monotonic() > self._end:
+            return PushOutcome(PushStatus.CREATED)
+        try:
+            outcome = await way.send(push)
+        except BudgetExhausted as exhausted:
+            wait = timedelta(seconds=exhausted.retry_after_seconds)
+            return self._stop(push.route, exhausted.code, wait)
+        except WeChatError as error:
+            self._silences = 0
+            return self._refused(push.route, error, way)
+        except WeChatUnreachable as error:
+            return self._lost(push.route, error)
+        self._silences = 0
+        return outcome
+
+    def _refused(self, route: Route, error: WeChatError, way: "Way") -> PushOutcome:
+        reaction = way.note_refusal(error.errcode)
+        reason = PERMANENT.get(error.errcode)
+        if reason:
+            return PushOutcome(PushStatus.PERMANENT_FAILURE, errcode=error.errcode, reason=reason)
+        if reaction in {Reaction.ALARM, Reaction.WAIT, Reaction.REFRESH}:
+            self._stop(route, error.code, AFTER_ALARM)
+        return PushOutcome(PushStatus.TEMPORARY_FAILURE, errcode=error.errcode, reason=error.code)
+
+    def _lost(self, route: Route, error: WeChatUnreachable) -> PushOutcome:
+        """Lost on the way there is worth another try; lost on the way back, nobody knows."""
+        self._silences += 1
+        if self._silences >= SILENCES:
+            self._stop(route, error.code, AFTER_SILENCE)
         lost = PushStatus.UNKNOWN if error.may_have_arrived else PushStatus.TEMPORARY_FAILURE
         return PushOutcome(lost, reason=error.code)
-    return PushOutcome(PushStatus.SENT, msgid=sent.msgid)
 
-
-def _message(
-    push: PushToSend, account: ChannelAccountCredentials, template_id: str
-) -> TemplateMessage | None:
-    try:
-        values = compose(push.kind, push.params)
-    except TemplateError:
-        return None
-    return TemplateMessage(
-        template_id=template_id,
-        values=values,
-        url=entry_url(account, push.path),
-        client_msg_id=push.client_msg_id,
-    )
-
-
-def _refused(error: WeChatError) -> PushOutcome:
-    reason = PERMANENT.get(error.errcode)
-    status = PushStatus.PERMANENT_FAILURE if reason else PushStatus.TEMPORARY_FAILURE
-    return PushOutcome(status, errcode=error.errcode, reason=reason)
+    def _stop(self, route: Route, reason: str, wait: timedelta) -> PushOutcome:
+        """Nothing more by this route for now; nobody's tries are used up by it."""
+        later = utc_now() + wait
+        held = later if route is Route.TEMPLATE else None
+        outcome = PushOutcome(PushStatus.CREATED, reason=reason, due_at=later, held_until=held)
+        self._stopped.setdefault(route, outcome)
+        return outcome

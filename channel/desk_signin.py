@@ -67,8 +67,11 @@ def find(code: str) -> DeskSignIn | None:
 
 
 def note_scan(code: str, user_id: int, identity_id: int) -> bool:
-    """A user of the desk scanned. False for a code that is gone or was scanned by another."""
+    """A user of the desk scanned; told again, the answer is the same. False for a code that is
+    gone, was scanned by another, or is confirmed."""
     found = find(code)
+    if found is not None and found.state is DeskState.SCANNED:
+        return found.identity_id == identity_id
     if found is None or found.state is not DeskState.WAITING:
         return False
     _keep(replace(found, state=DeskState.SCANNED, user_id=user_id, identity_id=identity_id))

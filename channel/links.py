@@ -11,3 +11,9 @@ def entry_url(account: ChannelAccountCredentials, path: str) -> str:
     another's phone."""
     query = urlencode({"account": account.name, "to": path})
     return f"{get_settings().public_url}/me/open?{query}"
+
+
+def invitation_url(app: ChannelAccountCredentials, code: str) -> str:
+    """Where a user of the desk is bound to the WeCom member who opens it and scans."""
+    query = urlencode({"account": app.name, "invitation": code})
+    return f"{get_settings().public_url}/hr/signin/wecom?{query}"

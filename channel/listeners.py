@@ -5,8 +5,8 @@ from functools import lru_cache
 
 from channel import desk_signin
 from channel.clients import official_account_client
+from channel.events import TryLater, listen_to
 from channel.links import entry_url
-from channel.wechat.events import TryLater, listens
 from channel.wechat.messages import (
     CodeScanned,
     FollowerLeft,
@@ -17,8 +17,8 @@ from core.clock import utc_now
 from domain.directory.accounts import ChannelAccountCredentials
 from domain.directory.errors import InvitationRefused
 from domain.directory.queries import find_user_actor
-from domain.directory.service import accept_invitation, note_identity
-from domain.pushes.service import record_delivery
+from domain.directory.service import accept_invitation, note_follower
+from domain.pushes.service import note_return, record_delivery
 
 REPORT_WAITS = timedelta(minutes=10)
 INVITATION_SCENE = "invite-"
@@ -30,23 +30,24 @@ CONFIRM = '您正在登录工作台。是本人请<a href="{link}">点此确认�
 @lru_cache(maxsize=1)
 def listen() -> None:
     """Register every listener below, once in a process."""
-    listens(FollowerSubscribed)(on_subscribed)
-    listens(FollowerLeft)(on_left)
-    listens(CodeScanned)(on_scanned)
-    listens(TemplateSendFinished)(on_template_finished)
+    listen_to(FollowerSubscribed, on_subscribed)
+    listen_to(FollowerLeft, on_left)
+    listen_to(CodeScanned, on_scanned)
+    listen_to(TemplateSendFinished, on_template_finished)
 
 
 def on_subscribed(account: ChannelAccountCredentials, event: FollowerSubscribed) -> None:
-    identity_id = note_identity(account, event.openid, is_follower=True)
+    identity_id = note_follower(account, event.openid, is_follower=True, at=event.sent_at)
+    note_return(identity_id)
     _follow_scene(account, event.openid, identity_id, event.scene)
 
 
 def on_left(account: ChannelAccountCredentials, event: FollowerLeft) -> None:
-    note_identity(account, event.openid, is_follower=False)
+    note_follower(account, event.openid, is_follower=False, at=event.sent_at)
 
 
 def on_scanned(account: ChannelAccountCredentials, event: CodeScanned) -> None:
-    identity_id = note_identity(account, event.openid, is_follower=True)
+    identity_id = note_follower(account, event.openid, is_follower=True, at=event.sent_at)
     _follow_scene(account, event.openid, identity_id, event.scene)
 
 
@@ -88,5 +89,6 @@ def _invitation_scanned(
         accept_invitation(identity_id, code)
         text = WELCOME
     except InvitationRefused as refusal:
-        text = refusal.sentence
+        # Told again after a lost message, the invitation is used: by this very person.
+        text = WELCOME if find_user_actor(identity_id) else refusal.sentence
     official_account_client(account).send_custom_text(openid, text)

@@ -2,19 +2,21 @@
 
 One process at a time fetches; the others use the old token, or wait when there is none. A token
 that the platform refused is dropped only if it is still the one we keep: otherwise workers would
-throw away each other's new tokens in a loop. A platform that refuses our secret is left alone for
-a while, because it bans addresses that keep asking. Keys name account and kind, never a secret.
+throw away each other's new tokens in a loop. A platform that refuses to give one is left alone for
+a while (refused secrets: see ``breaker``). Keys name account and kind, never a secret.
 """
 
-import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import cast
 
 from redis import Redis
+from redis.exceptions import LockNotOwnedError
 
+from channel.breaker import BreakerOpen, close_breaker
 from channel.wechat.errors import WeChatError, WeChatUnreachable
 from core.clock import utc_now
 from core.log import logger
@@ -25,24 +27,26 @@ REFRESH_BEFORE_SECONDS = 300
 LOCK_SECONDS = 30
 WAIT_SECONDS = 15.0
 POLL_SECONDS = 0.05
-REFUSED_PAUSE_SECONDS = 600
+REFUSED_PAUSE_SECONDS = 60
 BUSY_PAUSE_SECONDS = 2
 PLATFORM_BUSY = -1  # "try again later": nothing about our secret
 UNREACHABLE = "unreachable"
+# A platform that refuses every token that it gives would have us fetch one for each call.
+MOST_DROPS, DROPS_SECONDS = 10, 60
 
-_RELEASE_IF_MINE = """
-if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("DEL", KEYS[1]) end
-return 0
-"""
 _DROP_IF_SAME = """
-if redis.call("HGET", KEYS[1], "value") == ARGV[1] then return redis.call("DEL", KEYS[1]) end
-return 0
+if redis.call("HGET", KEYS[1], "value") ~= ARGV[1] then return 0 end
+if redis.call("INCR", KEYS[2]) == 1 then redis.call("EXPIRE", KEYS[2], ARGV[3]) end
+if tonumber(redis.call("GET", KEYS[2])) > tonumber(ARGV[2]) then return 0 end
+return redis.call("DEL", KEYS[1])
 """
 
 
 class TokenKind(StrEnum):
     ACCESS = "access"
     JSAPI_TICKET = "jsapi-ticket"
+    CORP_TICKET = "corp-ticket"
+    AGENT_TICKET = "agent-ticket"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +68,26 @@ class TokenStore:
         self._redis = redis
         self._wait_seconds = wait_seconds
 
-    def get(self, account_id: int, kind: TokenKind, fetch: Callable[[], FetchedToken]) -> str:
-        """A usable token. ``fetch`` asks the platform; its two errors pass when none is left."""
-        key = _key(account_id, kind)
+    def get(
+        self,
+        account_id: int,
+        kind: TokenKind,
+        fetch: Callable[[], FetchedToken],
+        shared_by: str | None = None,
+    ) -> str:
+        """A usable token. ``fetch`` asks the platform; its two errors pass when none is left.
+
+        ``shared_by``: the corpid of what belongs to all accounts of a corp.
+        """
+        key = _key(shared_by or account_id, kind)
+        pause = _pause(account_id, kind)
         give_up_at = time.monotonic() + self._wait_seconds
         while True:
             kept = self._read(key)
             if kept and kept.is_fresh:
                 return kept.value
             try:
-                value = self._refresh(key, fetch)
+                value = self._refresh(key, pause, fetch)
             except (WeChatError, WeChatUnreachable):
                 if kept is None:
                     raise
@@ -85,13 +99,17 @@ class TokenStore:
             time.sleep(POLL_SECONDS)
 
     def invalidate(self, account_id: int, kind: TokenKind, exact_token: str) -> bool:
-        """Drop ``exact_token`` if it is still the one kept."""
-        return bool(self._redis.eval(_DROP_IF_SAME, 1, _key(account_id, kind), exact_token))
+        """Drop ``exact_token`` if it is still the one kept, and not too many were dropped."""
+        key = _key(account_id, kind)
+        limits = (str(MOST_DROPS), str(DROPS_SECONDS))
+        return bool(self._redis.eval(_DROP_IF_SAME, 2, key, f"{key}:drops", exact_token, *limits))
 
     def forget(self, account_id: int) -> None:
         """After a change of secret: nothing of the old one is used, and we ask at once."""
         for kind in TokenKind:
-            self._redis.delete(_key(account_id, kind), _pause(_key(account_id, kind)))
+            key = _key(account_id, kind)
+            self._redis.delete(key, f"{key}:drops", _pause(account_id, kind))
+        close_breaker(account_id)
 
     def _read(self, key: str) -> _Kept | None:
         value, refresh_at = cast(list[str | None], self._redis.hmget(key, ["value", "refresh_at"]))
@@ -99,21 +117,22 @@ class TokenStore:
             return None
         return _Kept(value, is_fresh=utc_now().timestamp() < float(refresh_at))
 
-    def _refresh(self, key: str, fetch: Callable[[], FetchedToken]) -> str | None:
+    def _refresh(self, key: str, pause: str, fetch: Callable[[], FetchedToken]) -> str | None:
         """A fresh token, or None while another process is fetching it."""
-        lock, mine = f"{key}:lock", secrets.token_hex(16)
-        if not self._redis.set(lock, mine, nx=True, px=LOCK_SECONDS * 1000):
+        lock = self._redis.lock(f"{key}:lock", timeout=LOCK_SECONDS)
+        if not lock.acquire(blocking=False):
             return None
         try:
             kept = self._read(key)
             if kept and kept.is_fresh:  # another process was quicker
                 return kept.value
-            self._refuse_while_paused(key)
-            fetched = self._fetch_or_pause(key, fetch)
+            self._refuse_while_paused(pause)
+            fetched = self._fetch_or_pause(pause, fetch)
             self._keep(key, fetched)
             return fetched.value
         finally:
-            self._redis.eval(_RELEASE_IF_MINE, 1, lock, mine)
+            with suppress(LockNotOwnedError):  # overtaken after all: it is another's
+                lock.release()
 
     def _keep(self, key: str, fetched: FetchedToken) -> None:
         margin = min(REFRESH_BEFORE_SECONDS, fetched.expires_in_seconds / 2)
@@ -123,31 +142,34 @@ class TokenStore:
             together.expire(key, fetched.expires_in_seconds)
             together.execute()
 
-    def _fetch_or_pause(self, key: str, fetch: Callable[[], FetchedToken]) -> FetchedToken:
+    def _fetch_or_pause(self, pause: str, fetch: Callable[[], FetchedToken]) -> FetchedToken:
         try:
             return fetch()
+        except BreakerOpen:
+            raise  # a pause of its own
         except WeChatError as error:
             busy = error.errcode == PLATFORM_BUSY
             seconds = BUSY_PAUSE_SECONDS if busy else REFUSED_PAUSE_SECONDS
-            logger.warning("token refused", extra={"key": key, "errcode": error.errcode})
-            self._redis.set(_pause(key), str(error.errcode), ex=seconds)
+            logger.warning("token refused", extra={"key": pause, "errcode": error.errcode})
+            self._redis.set(pause, str(error.errcode), ex=seconds)
             raise
         except WeChatUnreachable as error:
-            logger.warning("token not fetched", extra={"key": key, "why": error.why})
-            self._redis.set(_pause(key), UNREACHABLE, ex=BUSY_PAUSE_SECONDS)
+            logger.warning("token not fetched", extra={"key": pause, "why": error.why})
+            self._redis.set(pause, UNREACHABLE, ex=BUSY_PAUSE_SECONDS)
             raise
 
-    def _refuse_while_paused(self, key: str) -> None:
-        paused = cast(str | None, self._redis.get(_pause(key)))
+    def _refuse_while_paused(self, pause: str) -> None:
+        paused = cast(str | None, self._redis.get(pause))
         if paused == UNREACHABLE:
             raise WeChatUnreachable("not reached a moment ago")
         if paused:
             raise WeChatError(int(paused), "refused before, not asked again for a while")
 
 
-def _key(account_id: int, kind: TokenKind) -> str:
-    return f"{PREFIX}token:{account_id}:{kind.value}"
+def _key(owner: int | str, kind: TokenKind) -> str:
+    return f"{PREFIX}token:{owner}:{kind.value}"
 
 
-def _pause(key: str) -> str:
-    return f"{key}:pause"
+def _pause(account_id: int, kind: TokenKind) -> str:
+    """An account's own: one app without a right must not stop the others of its corp."""
+    return f"{_key(account_id, kind)}:pause"

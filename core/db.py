@@ -1,8 +1,9 @@
 """The database: typed models, one transaction at a time, SQLite and MySQL alike."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -25,6 +26,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    bindparam,
     create_engine,
     event,
     insert,
@@ -134,14 +136,20 @@ else:
 def engine_options(url: str) -> dict[str, Any]:
     """Options under which SQLite and MySQL behave alike as far as they can."""
     if make_url(url).get_backend_name() == "sqlite":
-        return {"connect_args": {"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False}}
+        return {
+            # As many as a process may have threads: one that holds a connection may wait for
+            # another that still needs one.
+            "pool_size": 16,
+            "max_overflow": 64,
+            "connect_args": {"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False},
+        }
     return {
         # A guard's first SELECT must not freeze what a later locked read sees.
         "isolation_level": "READ COMMITTED",
         "pool_pre_ping": True,
         "pool_recycle": 1800,
         "pool_size": 16,
-        "max_overflow": 16,
+        "max_overflow": 64,
         "connect_args": {"charset": "utf8mb4", "connect_timeout": 5, "read_timeout": 60},
     }
 
@@ -184,6 +192,10 @@ def _begin_sqlite(connection: Connection) -> None:
 
 _writing: ContextVar[list[Callable[[], None]] | None] = ContextVar("writing", default=None)
 
+# SQLite has one writer; who finds it busy sleeps, up to a tenth of a second a time, and may be
+# overtaken for ever. Threads of one process stand in line instead.
+_sqlite_turn = threading.Lock()
+
 
 @contextmanager
 def transaction() -> Iterator[Session]:
@@ -198,18 +210,23 @@ def transaction() -> Iterator[Session]:
     # read again: a locked SELECT does not refresh what the session already knows.
     session.rollback()
     session.expire_all()
-    token = _writing.set([])
-    try:
-        yield session
-        session.commit()
-        after = _writing.get() or []
-    except BaseException:
-        session.rollback()
-        raise
-    finally:
-        _writing.reset(token)
+    with _turn(session):
+        token = _writing.set([])
+        try:
+            yield session
+            session.commit()
+            after = _writing.get() or []
+        except BaseException:
+            session.rollback()
+            raise
+        finally:
+            _writing.reset(token)
     for call in after:
         call()
+
+
+def _turn(session: Session) -> AbstractContextManager[object]:
+    return _sqlite_turn if session.get_bind().dialect.name == "sqlite" else nullcontext()
 
 
 def after_commit(call: Callable[[], None]) -> None:
@@ -241,6 +258,31 @@ def insert_new(session: Session, model: type[Base], **values: Any) -> bool:
             raise
         return False
     return True
+
+
+def set_each(
+    session: Session, table: Table, column: str, values: Sequence[tuple[int, Any]], claim: int
+) -> None:
+    """Give each row its own value: (id, value), and only where the row's claim still is ours.
+
+    MySQL would take a statement a row through this driver's executemany; joined to the values it
+    takes one for all.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(
+            table.update()
+            .where(table.c.id == bindparam("row_id"), table.c.claim == claim)
+            .values({column: bindparam("value")}),
+            [{"row_id": row_id, "value": value} for row_id, value in values],
+        )
+        return
+    given = "SELECT %s AS row_id, %s AS value" + " UNION ALL SELECT %s, %s" * (len(values) - 1)
+    flat = [part for pair in values for part in pair]
+    session.connection().exec_driver_sql(
+        f"UPDATE {table.name} JOIN ({given}) AS given ON {table.name}.id = given.row_id "  # noqa: S608 -- our own names
+        f"SET {table.name}.{column} = given.value WHERE {table.name}.claim = %s",
+        (*flat, claim),
+    )
 
 
 def _is_duplicate(error: IntegrityError) -> bool:

@@ -37,7 +37,7 @@ class Forbidden(DomainError):
 class NotFound(DomainError):
     """Also the answer to a stranger: what one may not see does not exist for one."""
 
-    code, message = "not_found", "没有找到要看的内容，可能已被撤回，或不属于您"
+    code, message = "not_found", "没有找到要看的内容：链接可能不完整，或它不属于您"
     status = HTTPStatus.NOT_FOUND
 
 

@@ -3,7 +3,8 @@
 import hmac
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Response, g, request
 from prometheus_client import (
@@ -18,9 +19,10 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import Forbidden
-from core.queues import QueueName, get_queue
+from core.queues import QueueName, queue_length
 from core.settings import get_settings
 
 bp = Blueprint("metrics", __name__)
@@ -29,17 +31,46 @@ REQUESTS = Counter("xinqiao_requests_total", "Requests answered", ["endpoint", "
 SECONDS = Histogram("xinqiao_request_seconds", "Time to answer", ["endpoint"])
 
 
-class QueueLengths(Collector):
-    """Jobs waiting in each queue, asked of Redis when Prometheus asks us."""
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """Asked when Prometheus asks us. ``ask`` gives a value for each value of ``label``; without a
+    label its only key is empty."""
+
+    name: str
+    help: str
+    ask: Callable[[], Mapping[str, float]]
+    label: str = ""
+
+
+class Asked(Collector):
+    """What cannot be asked, because Redis or the database is away, is left out."""
+
+    def __init__(self, gauges: list[Gauge]) -> None:
+        self._gauges = gauges
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        gauge = GaugeMetricFamily("xinqiao_queue_jobs", "Jobs waiting", labels=["queue"])
-        try:
-            for queue in QueueName:
-                gauge.add_metric([queue.value], get_queue(queue).count)
-        except RedisError:
-            return
-        yield gauge
+        for gauge in self._gauges:
+            labels = [gauge.label] if gauge.label else []
+            family = GaugeMetricFamily(gauge.name, gauge.help, labels=labels)
+            try:
+                for value, figure in gauge.ask().items():
+                    family.add_metric([value] if gauge.label else [], figure)
+            except (RedisError, SQLAlchemyError):
+                continue
+            yield family
+
+
+def _queue_lengths() -> dict[str, float]:
+    return {queue.value: queue_length(queue) for queue in QueueName}
+
+
+_gauges = [Gauge("xinqiao_queue_jobs", "Jobs waiting", _queue_lengths, label="queue")]
+
+
+def show_gauges(*gauges: Gauge) -> None:
+    """Other rooms' figures on the same page; one that is there already is replaced."""
+    names = {gauge.name for gauge in gauges}
+    _gauges[:] = [gauge for gauge in _gauges if gauge.name not in names] + list(gauges)
 
 
 @bp.get("/metrics")
@@ -49,9 +80,9 @@ def metrics() -> Response:
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    queues = CollectorRegistry()
-    queues.register(QueueLengths())
-    text = generate_latest(registry) + generate_latest(queues)
+    asked = CollectorRegistry()
+    asked.register(Asked(_gauges))
+    text = generate_latest(registry) + generate_latest(asked)
     return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 

@@ -7,7 +7,6 @@ from typing import Generic, TypeVar
 Row = TypeVar("Row")
 
 PAGE_SIZE = 50
-MAX_PAGE_SIZE = 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ FAILURE_TTL_SECONDS = 7 * 24 * 3600
 class QueueName(StrEnum):
     """One queue per worker process (see docs/runbook.md)."""
 
+    URGENT = "urgent"  # what is worth nothing in twenty seconds, and the short work of the clock
     INBOX = "inbox"
     PUSH = "push"
     PAYROLL = "payroll"
@@ -28,15 +29,19 @@ class QueueName(StrEnum):
 class Job(StrEnum):
     """Every job by the dotted name of its entry point."""
 
-    HANDLE_INBOX_EVENT = "workers.jobs.handle_inbox_event"
-    DELIVER_PUSH = "workers.jobs.deliver_push"
+    HANDLE_INBOX_EVENTS = "workers.jobs.handle_inbox_events"
+    PREPARE_CAMPAIGN = "workers.jobs.prepare_campaign"
+    FEED_PUSHES = "workers.jobs.feed_pushes"
+    SEND_PUSHES = "workers.jobs.send_pushes"
     READ_PAYROLL_SHEET = "workers.jobs.read_payroll_sheet"
     SWEEP = "workers.jobs.sweep"
 
 
 TIMEOUT_SECONDS = {
-    Job.HANDLE_INBOX_EVENT: 30,
-    Job.DELIVER_PUSH: 60,
+    Job.HANDLE_INBOX_EVENTS: 120,
+    Job.PREPARE_CAMPAIGN: 600,
+    Job.FEED_PUSHES: 60,
+    Job.SEND_PUSHES: 120,
     Job.READ_PAYROLL_SHEET: 600,
     Job.SWEEP: 120,
 }
@@ -46,8 +51,14 @@ def get_queue(name: QueueName) -> Queue:
     return Queue(name.value, connection=queue_redis(), serializer=JSONSerializer)
 
 
-def enqueue(queue: QueueName, job: Job, *args: int | str) -> None:
-    _enqueue(queue, job, [args])
+def queue_length(name: QueueName) -> int:
+    """How many jobs wait."""
+    return get_queue(name).count
+
+
+def enqueue(queue: QueueName, job: Job, *args: int | str, is_urgent: bool = False) -> None:
+    """``is_urgent``: before all that waits in this queue."""
+    _enqueue(queue, job, [args], is_urgent=is_urgent)
 
 
 def enqueue_after_commit(queue: QueueName, job: Job, *args: int | str) -> None:
@@ -55,16 +66,21 @@ def enqueue_after_commit(queue: QueueName, job: Job, *args: int | str) -> None:
     after_commit(lambda: _enqueue(queue, job, [args]))
 
 
-def enqueue_many_after_commit(queue: QueueName, job: Job, ids: Sequence[int]) -> None:
-    """One job per id, all in one round trip to Redis."""
-    after_commit(lambda: _enqueue(queue, job, [(one,) for one in ids]))
+def enqueue_many_after_commit(
+    queue: QueueName, job: Job, each: Sequence[int | tuple[int, ...]]
+) -> None:
+    """One job per id, or per tuple of ids that share one; all in one round trip to Redis."""
+    if each:
+        arguments = [one if isinstance(one, tuple) else (one,) for one in each]
+        after_commit(lambda: _enqueue(queue, job, arguments))
 
 
-def enqueue_once(queue: QueueName, job: Job, *, job_id: str) -> bool:
-    """Enqueue under a fixed id: the same slot of the timetable twice is one job."""
+def enqueue_once(queue: QueueName, job: Job, *args: int | str, job_id: str) -> bool:
+    """Enqueue under a fixed id: while it is there, a second one is not added."""
     try:
         get_queue(queue).enqueue_call(
             job.value,
+            args,
             timeout=TIMEOUT_SECONDS[job],
             result_ttl=RESULT_TTL_SECONDS,
             failure_ttl=FAILURE_TTL_SECONDS,
@@ -76,7 +92,13 @@ def enqueue_once(queue: QueueName, job: Job, *, job_id: str) -> bool:
     return True
 
 
-def _enqueue(queue: QueueName, job: Job, arguments: Sequence[tuple[int | str, ...]]) -> None:
+def _enqueue(
+    queue: QueueName,
+    job: Job,
+    arguments: Sequence[tuple[int | str, ...]],
+    *,
+    is_urgent: bool = False,
+) -> None:
     prepared = [
         Queue.prepare_data(
             job.value,
@@ -86,6 +108,7 @@ def _enqueue(queue: QueueName, job: Job, arguments: Sequence[tuple[int | str, ..
             failure_ttl=FAILURE_TTL_SECONDS,
             # A killed worker's job runs again only if it has a retry left.
             retry=Retry(max=1),
+            at_front=is_urgent,
         )
         for args in arguments
     ]

@@ -1,4 +1,7 @@
-"""Attempt limits in Redis (moving windows of the `limits` library)."""
+"""Attempt limits in Redis (fixed windows of the `limits` library).
+
+A window begins with its first attempt: around its end twice the limit may pass.
+"""
 
 from functools import lru_cache
 
@@ -35,11 +38,6 @@ def count_attempt(limit: str, *key: str) -> None:
 def is_open(limit: str, *key: str) -> bool:
     """Whether another attempt would be allowed, without counting one."""
     return _limiter().test(_item(limit), *key)
-
-
-def forget_attempts(limit: str, *key: str) -> None:
-    """After a success the count starts anew."""
-    _limiter().clear(_item(limit), *key)
 
 
 def forget_storage() -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -45,6 +45,9 @@ from core.settings import Settings
 
 csrf = CSRFProtect()
 
+# Doors through which machines come, in ``app.extensions``.
+MACHINES = "xinqiao-machines"
+
 Guard = Callable[[], ResponseReturnValue | None]
 Refusal = Callable[[DomainError], ResponseReturnValue]
 
@@ -53,9 +56,20 @@ Refusal = Callable[[DomainError], ResponseReturnValue]
 
 
 def door(
-    app: Flask, name: str, prefix: str, guard: Guard, refusal: Refusal, *rooms: Blueprint
+    app: Flask,
+    name: str,
+    prefix: str,
+    guard: Guard,
+    refusal: Refusal,
+    *rooms: Blueprint,
+    machines: bool = False,
 ) -> None:
-    """Hang ``rooms`` behind one guard under ``prefix``; endpoints become ``name.room.view``."""
+    """Hang ``rooms`` behind one guard under ``prefix``; endpoints become ``name.room.view``.
+
+    ``machines``: who posts there is no browser (see ``_spare_machines``).
+    """
+    if machines:
+        app.extensions[MACHINES].add(name)
     entrance = Blueprint(name, __name__, url_prefix=prefix)
     entrance.before_request(guard)
     entrance.register_error_handler(DomainError, refusal)
@@ -135,38 +149,83 @@ def _unexpected(error: Exception) -> ResponseReturnValue:
 
 @dataclass(frozen=True, slots=True)
 class SessionScope:
-    """Where one kind of session lives: its cookie, the paths it is sent to, how long it idles."""
+    """Which session the pages under ``path`` see: its cookie, and how long it idles.
+
+    Scopes with one cookie are one session; the browser sends it to ``cookie_path``. Pages of a
+    framed one may stand in a frame of WeCom's.
+    """
 
     cookie: str
     path: str
     idle_seconds: int
+    cookie_path: str
+    is_framed: bool = False
 
 
-# A payslip's session is short; each door's cookie is its own, so that HR at the desk and an
-# employee's page in the same browser never share a session. The longest path wins.
+# A payslip's session is short, and its cookie is its own, so that HR at the desk and an employee's
+# page in the same browser never share a session. The desk is one, whoever sits at it: its cookie
+# has to reach two paths, and only there is it looked at.
 SESSION_SCOPES = (
-    SessionScope("xq_me", "/me", 30 * 60),
-    SessionScope("xq_hr", "/hr", 2 * 3600),
-    SessionScope("xq_ops", "/ops", 2 * 3600),
+    SessionScope("xq_me", "/me", 30 * 60, "/me"),
+    SessionScope("xq_hr", "/hr", 2 * 3600, "/"),
+    SessionScope("xq_hr", "/ops", 2 * 3600, "/"),
+    SessionScope("xq_sidebar", "/sidebar", 2 * 3600, "/sidebar", is_framed=True),
+    SessionScope("xq_team", "/team", 2 * 3600, "/team"),
 )
+# A request that was under way when the id changed may still come with the old one.
+LEFT_SECONDS = 60
 
 
 class ServerSession(CallbackDict[str, Any], SessionMixin):
     """A dict kept in Redis; the browser holds only its random id."""
 
-    def __init__(self, sid: str, scope: SessionScope, values: MutableMapping[str, Any]) -> None:
+    def __init__(
+        self,
+        sid: str,
+        scope: SessionScope,
+        values: MutableMapping[str, Any],
+        *,
+        is_stored: bool = False,
+    ) -> None:
         def changed(_self: object) -> None:
             self.modified = True
 
         super().__init__(values, changed)
         self.sid, self.scope = sid, scope
+        self.is_stored = is_stored  # under this id, as far as we know
         self.modified = False
         self.old_sid: str | None = None
+        self.left: Mapping[str, Any] = {}
+        self.is_joined = False
 
-    def rotate(self) -> None:
-        """A new id at every change of who is signed in, so that a planted id is worth nothing."""
+    def rotate(self, left: Mapping[str, Any] | None = None) -> None:
+        """A new id at every change of who is signed in, so that a planted id is worth nothing.
+
+        Under the old id only what is ``left`` can still be read, for a minute.
+        """
         self.old_sid, self.sid = self.old_sid or self.sid, secrets.token_urlsafe(32)
+        self.left = left or {}
+        self.is_stored = False
         self.modified = True
+
+    def keep(self) -> bool:
+        """Store it at once, for another request that waits for it.
+
+        False: it was there and is no more. Who signed out stays out, though a request that had
+        read the session is only now at its end.
+        """
+        key, idle_seconds = _session_key(self.scope, self.sid), self.scope.idle_seconds
+        kept = redis().set(key, json.dumps(dict(self)), ex=idle_seconds, xx=self.is_stored)
+        self.is_stored = True
+        return bool(kept)
+
+    def join(self, sid: str) -> None:
+        """Give the browser a session that another of its requests has begun; this one ends.
+
+        Where that one is over by now, by a newer sign-in, the browser keeps what it has.
+        """
+        if redis().exists(_session_key(self.scope, sid)):
+            self.sid, self.is_joined = sid, True
 
 
 class RedisSessions(SessionInterface):
@@ -177,36 +236,61 @@ class RedisSessions(SessionInterface):
         if scope is None:
             return self.make_null_session(app)
         sid = request.cookies.get(scope.cookie, "")
-        stored = redis().get(_session_key(scope, sid)) if sid else None
+        key = _session_key(scope, sid)
+        found = cast(list[str | None], redis().mget(key, _left_key(key)) if sid else [])
+        stored = next(filter(None, found), None)
         if stored:
-            return ServerSession(sid, scope, json.loads(cast(str, stored)))
+            # What was left counts as stored too: nothing can be added to it.
+            return ServerSession(sid, scope, json.loads(stored), is_stored=True)
         return ServerSession(secrets.token_urlsafe(32), scope, {})
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if not isinstance(session, ServerSession):
             return
         scope = session.scope
+        response.vary.add("Cookie")
+        if session.is_joined:
+            _set_cookie(app, response, session)
+            return
         if session.old_sid:
-            redis().delete(_session_key(scope, session.old_sid))
+            _leave(_session_key(scope, session.old_sid), session.left)
         if not session:
             if session.modified:
                 redis().delete(_session_key(scope, session.sid))
-                response.delete_cookie(scope.cookie, path=scope.path)
+                response.delete_cookie(scope.cookie, path=scope.cookie_path)
             return
-        key = _session_key(scope, session.sid)
         if session.modified:
-            redis().set(key, json.dumps(dict(session)), ex=scope.idle_seconds)
-            response.set_cookie(
-                scope.cookie,
-                session.sid,
-                path=scope.path,
-                httponly=True,
-                secure=app.config["SESSION_COOKIE_SECURE"],
-                samesite="Lax",
-            )
+            if session.keep():
+                _set_cookie(app, response, session)
         else:
-            redis().expire(key, scope.idle_seconds)
-        response.vary.add("Cookie")
+            redis().expire(_session_key(scope, session.sid), scope.idle_seconds)
+
+
+def _set_cookie(app: Flask, response: Response, session: ServerSession) -> None:
+    scope, is_https = session.scope, app.config["SESSION_COOKIE_SECURE"]
+    # In a frame of another site a browser sends only SameSite=None, and takes that over https only.
+    same_site = "None" if scope.is_framed and is_https else "Lax"
+    response.set_cookie(
+        scope.cookie,
+        session.sid,
+        path=scope.cookie_path,
+        httponly=True,
+        secure=is_https,
+        samesite=same_site,
+    )
+
+
+def _leave(key: str, values: Mapping[str, Any]) -> None:
+    with redis().pipeline() as together:
+        together.delete(key, _left_key(key))
+        if values:
+            together.set(_left_key(key), json.dumps(dict(values)), ex=LEFT_SECONDS)
+        together.execute()
+
+
+def _left_key(key: str) -> str:
+    """Beside the session's own key, so that no request takes what is left for the session."""
+    return f"{key}:left"
 
 
 def _scope_of(path: str) -> SessionScope | None:
@@ -255,6 +339,26 @@ CONTENT_SECURITY_POLICY = {
 }
 
 
+# Where WeCom shows an app's page in a frame of its own.
+WECOM_FRAMES = "https://work.weixin.qq.com https://*.work.weixin.qq.com"
+
+
+def _allow_frames(response: Response) -> Response:
+    """Pages of the sidebar may stand in WeCom's frames; ``X-Frame-Options`` cannot name hosts."""
+    scope = _scope_of(request.path)
+    if scope is not None and scope.is_framed:
+        del response.headers["X-Frame-Options"]
+        nobody, frames = "frame-ancestors 'none'", f"frame-ancestors {current_app.config['FRAMES']}"
+        policy = response.headers["Content-Security-Policy"]
+        response.headers["Content-Security-Policy"] = policy.replace(nobody, frames)
+    return response
+
+
+def origin_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def _request_id() -> str:
     return request_id.get()
 
@@ -281,6 +385,28 @@ class StoredId(IntegerConverter):
         super().__init__(url_map, max=2**63 - 1)
 
 
+def _spare_machines(app: Flask) -> None:
+    """A platform that posts a callback reads a status and a word. Headers for browsers, form tokens
+    and compression would be two fifths of what such a request costs before it is stored."""
+    app.extensions[MACHINES] = set()
+    every: list[Any] = [app.before_request_funcs, app.after_request_funcs]
+    for hooks in every:
+        hooks[None] = [
+            hook if hook.__module__ == "core.metrics" else _for_browsers(hook)
+            for hook in hooks[None]
+        ]
+
+
+def _for_browsers(hook: Callable[..., Any]) -> Callable[..., Any]:
+    def unless_machine(*response: Response) -> object:
+        door_name = (request.endpoint or "").partition(".")[0]
+        if request.method == "POST" and door_name in current_app.extensions[MACHINES]:
+            return response[0] if response else None
+        return hook(*response)
+
+    return unless_machine
+
+
 def init_web(app: Flask, settings: Settings) -> None:
     app.url_map.converters["int"] = StoredId
     app.url_map.strict_slashes = False
@@ -293,13 +419,14 @@ def init_web(app: Flask, settings: Settings) -> None:
         TRUSTED_HOSTS=["127.0.0.1", "localhost", urlsplit(settings.public_url).hostname],
         MAX_CONTENT_LENGTH=settings.upload_limit_bytes + 64 * 1024,
         SESSION_COOKIE_SECURE=settings.is_https,
+        FRAMES=f"{WECOM_FRAMES} {origin_of(settings.wecom_open_url)}",
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=settings.is_https,
     )
     app.session_interface = RedisSessions()
     compress_answers(app)
-    app.before_request(_name_request)  # before the CSRF check, whose refusal shows the id
     csrf.init_app(app)
+    app.after_request(_allow_frames)  # what is registered before Talisman runs after it
     Talisman(
         app,
         force_https=False,  # the proxy in front does it, and the embedded default has no TLS
@@ -313,6 +440,9 @@ def init_web(app: Flask, settings: Settings) -> None:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's documented way
     app.after_request(_finish_headers)
+    _spare_machines(app)
+    # Before the CSRF check, whose refusal shows the id.
+    app.before_request_funcs[None].insert(0, _name_request)
     app.register_error_handler(CSRFError, _form_expired)
     app.register_error_handler(DomainError, page_refusal)
     app.register_error_handler(HTTPException, _http_refusal)

@@ -6,6 +6,7 @@ from domain.directory.models import (
     Employee,
     EmployeeBinding,
     Identity,
+    MessageTemplate,
     Org,
     User,
     UserRole,
@@ -18,22 +19,25 @@ from domain.payroll.models import (
     PayslipQuestion,
     QuestionMessage,
 )
-from domain.pushes.models import Push
+from domain.pushes.models import Campaign, Push, Unreachable
 
 __all__ = [
     "AuditEvent",
+    "Campaign",
     "ChannelAccount",
     "Employee",
     "EmployeeBinding",
     "HeldRow",
     "Identity",
     "InboxEvent",
+    "MessageTemplate",
     "Org",
     "PayrollBatch",
     "Payslip",
     "PayslipQuestion",
     "Push",
     "QuestionMessage",
+    "Unreachable",
     "User",
     "UserRole",
 ]

@@ -4,13 +4,16 @@ import asyncio
 import secrets
 import time
 from dataclasses import dataclass
+from urllib.parse import urlencode
 from xml.parsers.expat import ExpatError
 
 import aiohttp
 import xmltodict
+from yarl import URL
 
-from channel.wechat.crypto import CryptoRefused, MessageCrypto, signature
-from sandbox.state import Account, Fan, Json, Message, Mode
+from channel.wechat.crypto import CryptoRefused, signature
+from sandbox.state import Account, Fan, Json, Kind, Message, Mode
+from sandbox.wecom import letters
 from sandbox.world import Callback, World
 
 TRIES = 3
@@ -35,6 +38,8 @@ class Envelope:
 
 
 def seal(account: Account, openid: str, xml: str, timestamp: str, nonce: str) -> Envelope:
+    if account.kind is Kind.WECOM_APP:
+        return Envelope(*letters.seal(account, xml, timestamp, nonce))
     query = {
         "signature": signature(account.token, timestamp, nonce),
         "timestamp": timestamp,
@@ -43,7 +48,7 @@ def seal(account: Account, openid: str, xml: str, timestamp: str, nonce: str) ->
     }
     if account.mode is Mode.PLAIN:
         return Envelope(query, xml)
-    encrypted = _crypto(account).encrypt(xml)
+    encrypted = letters.crypto(account).encrypt(xml)
     query["encrypt_type"] = "aes"
     query["msg_signature"] = signature(account.token, timestamp, nonce, encrypted)
     sealed = f"<Encrypt><![CDATA[{encrypted}]]></Encrypt></xml>"
@@ -63,7 +68,7 @@ def open_reply(account: Account, text: str) -> Json | None:
         if signature(*signed) != reply.get("MsgSignature"):
             raise BadReply("the signature of the reply is wrong")
         try:
-            reply = _parse(_crypto(account).decrypt(encrypted))
+            reply = _parse(letters.crypto(account).decrypt(encrypted))
         except CryptoRefused as error:
             raise BadReply(f"the reply cannot be decrypted: {error}") from error
     if not reply.get("MsgType"):
@@ -100,18 +105,11 @@ class Sender:
 
     async def verify(self, account: Account) -> str:
         """What the console does when a callback address is saved: ``ok`` or what went wrong."""
-        timestamp, nonce, echo = str(int(time.time())), secrets.token_hex(8), secrets.token_hex(10)
-        query = {
-            "signature": signature(account.token, timestamp, nonce),
-            "timestamp": timestamp,
-            "nonce": nonce,
-            "echostr": echo,
-        }
-        timeout = aiohttp.ClientTimeout(total=account.settings.callback_timeout_seconds)
+        echo = secrets.token_hex(10)
+        url, seconds = _question(account, echo)
+        timeout = aiohttp.ClientTimeout(total=seconds)
         try:
-            async with self._session.get(
-                account.callback_url, params=query, timeout=timeout
-            ) as response:
+            async with self._session.get(url, timeout=timeout) as response:
                 answer = await response.text()
         except TRANSPORT_ERRORS as error:
             return f"no answer: {type(error).__name__}"
@@ -159,6 +157,7 @@ class Sender:
             self._take_reply(account, callback, answer)
         elif callback.tries < TRIES:
             callback.outcome = f"to be retried: {problem}"
+            self._world.hub.changed()
             pause = account.settings.callback_retry_seconds
             asyncio.get_running_loop().call_later(pause, line.put_nowait, callback)
         else:
@@ -192,7 +191,9 @@ class Sender:
             self._apologise(account, callback)
             self._finish(callback, f"bad reply: {error}")
             return
-        if reply is not None and fan is not None and callback.awaits_reply:
+        if reply is not None and account.kind is Kind.WECOM_APP:
+            letters.take_reply(self._world, account, callback, reply)
+        elif reply is not None and fan is not None and callback.awaits_reply:
             self._world.deliver(account, fan, _as_message(self._world, account, fan, reply))
         self._finish(callback, "acknowledged")
 
@@ -212,31 +213,60 @@ class Sender:
     def _finish(self, callback: Callback, outcome: str) -> None:
         callback.outcome = outcome
         callback.done.set()
+        self._world.hub.changed()
+
+
+def _question(account: Account, echo: str) -> tuple[URL, float]:
+    """The address that the console asks when it is saved, and for how many seconds it waits."""
+    timestamp, nonce = str(int(time.time())), secrets.token_hex(8)
+    url = URL(account.callback_url)
+    if account.kind is not Kind.WECOM_APP:
+        signed = signature(account.token, timestamp, nonce)
+        query = {"signature": signed, "timestamp": timestamp, "nonce": nonce, "echostr": echo}
+        return url.update_query(query), account.settings.callback_timeout_seconds
+    query = letters.echo(account, echo, timestamp, nonce)
+    # A "+" goes out as it is: who decodes a form reads a space, and must know better.
+    text = urlencode(query, safe="+")
+    joint = "&" if url.raw_query_string else "?"
+    return URL(f"{url}{joint}{text}", encoded=True), account.settings.echo_timeout_seconds
 
 
 def _as_message(world: World, account: Account, fan: Fan, reply: Json) -> Message:
-    kind = str(reply["MsgType"])
-    extra: Json = {}
-    if kind == "news":
-        items = (reply.get("Articles") or {}).get("item") or []
-        extra["articles"] = [
-            {
-                "title": item.get("Title"),
-                "description": item.get("Description"),
-                "picurl": item.get("PicUrl"),
-                "url": item.get("Url"),
-            }
-            for item in (items if isinstance(items, list) else [items])
-        ]
+    kind, content, extra = _shown(reply)
     return Message(
         msgid=world.next_id(),
         account=account.name,
         openid=fan.openid,
         kind=kind,
         at=world.clock.now(),
-        content=str(reply.get("Content") or ""),
+        content=content,
         extra=extra,
     )
+
+
+def _shown(reply: Json) -> tuple[str, str, Json]:
+    """Kind, text and the rest of a passive reply, as the chat shows it."""
+    kind = str(reply["MsgType"])
+    if kind == "news":
+        items = (reply.get("Articles") or {}).get("item") or []
+        items = items if isinstance(items, list) else [items]
+        return kind, "", {"articles": [_article(one) for one in items if isinstance(one, dict)]}
+    if kind == "transfer_customer_service":
+        return "notice", "已转接人工客服", {}
+    inside = reply.get({"image": "Image", "voice": "Voice", "video": "Video"}.get(kind, "Music"))
+    if kind == "text" or not isinstance(inside, dict):
+        return kind, str(reply.get("Content") or ""), {}
+    extra = {
+        "media_id": inside.get("MediaId") or "",
+        "title": inside.get("Title") or "",
+        "url": inside.get("MusicUrl") or "",
+    }
+    return kind, "", extra
+
+
+def _article(item: Json) -> Json:
+    names = {"title": "Title", "description": "Description", "picurl": "PicUrl", "url": "Url"}
+    return {ours: item.get(theirs) for ours, theirs in names.items()}
 
 
 def _parse(xml: str) -> Json:
@@ -248,7 +278,3 @@ def _parse(xml: str) -> Json:
     if not isinstance(root, dict):
         raise BadReply("the reply has no <xml> with fields")
     return root
-
-
-def _crypto(account: Account) -> MessageCrypto:
-    return MessageCrypto(account.token, [account.aes_key], account.appid)

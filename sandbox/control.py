@@ -3,22 +3,26 @@
 import asyncio
 import contextlib
 import ipaddress
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from sandbox.answers import as_json, callback_json
 from sandbox.clock import as_text
 from sandbox.faults import Fault
 from sandbox.keys import SENDER, WORLD
-from sandbox.state import Account, Fan, Json, Kind, Message, Mode, QrCode, Settings
-from sandbox.wechat import events, oauth, qrcodes
+from sandbox.state import Account, Fan, Json, Kind, Message, Mode, Settings
+from sandbox.wechat import deeds, events, oauth
 from sandbox.wechat.library import BY_SHORT_ID
-from sandbox.world import Callback, World, fresh_secret
+from sandbox.wechat.wishes import Wish
+from sandbox.wecom import control as wecom
+from sandbox.wecom.call import number_in
+from sandbox.wecom.external import control as wecom_external
+from sandbox.world import World, fresh_secret
 
 SETTINGS = TypeAdapter(Settings)
 PREFIX = "/_sandbox"
@@ -62,20 +66,6 @@ class FansBody(Body):
         if (self.count is None) == (self.openids is None):
             raise ValueError("give either count or openids")
         return self
-
-
-class EventBody(Body):
-    account: str
-    openid: str
-    event: str
-    scene: str | int | None = None
-    ticket: str | None = None
-    key: str | None = None
-    url: str | None = None
-    content: str | None = None
-    template_id: str | None = None
-    copies: int = Field(1, ge=1, le=10)
-    wait: bool = False
 
 
 class FaultBody(Body):
@@ -122,6 +112,8 @@ def add_routes(app: web.Application) -> None:
     router.add_get(f"{PREFIX}/clock", read_clock)
     router.add_post(f"{PREFIX}/clock", set_clock)
     router.add_get(f"{PREFIX}/authorize", authorize)
+    wecom.add_routes(app)
+    wecom_external.add_routes(app)
 
 
 @web.middleware
@@ -131,7 +123,7 @@ async def guard(
     if not request.path.startswith(PREFIX):
         return await handler(request)
     if not _is_loopback(request.remote):
-        return _json({"error": "the control API answers to this machine only"}, status=403)
+        return as_json({"error": "the control API answers to this machine only"}, status=403)
     try:
         return await handler(request)
     except ValidationError as error:
@@ -139,21 +131,22 @@ async def guard(
             {"field": ".".join(map(str, one["loc"])) or "body", "problem": one["msg"]}
             for one in error.errors()
         ]
-        return _json({"error": "bad input", "problems": problems}, status=400)
+        return as_json({"error": "bad input", "problems": problems}, status=400)
     except (Mistake, events.Impossible, oauth.PageError) as error:
-        return _json({"error": str(error)}, status=400)
+        return as_json({"error": str(error)}, status=400)
     except web.HTTPNotFound:
-        return _json({"error": f"there is no {request.path} here"}, status=404)
+        return as_json({"error": f"there is no {request.path} here"}, status=404)
 
 
 async def stats(request: web.Request) -> web.Response:
     world = request.app[WORLD]
     waiting = world.from_people.qsize() + world.results.qsize()
-    return _json(
+    return as_json(
         {
             "now": as_text(world.clock.now()),
             "requests": dict(world.stats.requests),
             "messages": dict(world.stats.messages),
+            "wecom_messages": dict(world.stats.wecom_messages),
             "callbacks": {**world.stats.callbacks, "waiting": waiting},
         }
     )
@@ -161,7 +154,7 @@ async def stats(request: web.Request) -> web.Response:
 
 async def reset(request: web.Request) -> web.Response:
     request.app[WORLD].reset()
-    return _json({"ok": True})
+    return as_json({"ok": True})
 
 
 # Accounts
@@ -169,7 +162,7 @@ async def reset(request: web.Request) -> web.Response:
 
 async def list_accounts(request: web.Request) -> web.Response:
     accounts = request.app[WORLD].state.accounts.values()
-    return _json({"accounts": [_account_json(one) for one in accounts]})
+    return as_json({"accounts": [_account_json(one) for one in accounts]})
 
 
 async def keep_account(request: web.Request) -> web.Response:
@@ -181,8 +174,10 @@ async def keep_account(request: web.Request) -> web.Response:
     _refuse_taken_appid(world, account)
     if account.callback_url and account.mode is not Mode.PLAIN and not account.aes_key:
         raise Mistake("a callback in this mode needs aes_key: 43 letters and digits")
+    if account.kind is Kind.WECOM_APP:
+        _refuse_half_an_app(account)
     world.keep_account(account)
-    return _json(_account_json(account))
+    return as_json(_account_json(account))
 
 
 def _new_account(body: AccountBody) -> Account:
@@ -226,6 +221,13 @@ def _refuse_taken_appid(world: World, account: Account) -> None:
             raise Mistake(f"this appid already belongs to {other.name}")
 
 
+def _refuse_half_an_app(account: Account) -> None:
+    if number_in(account.agentid) is None:
+        raise Mistake("a wecom_app needs agentid: a number")
+    if account.callback_url and not account.aes_key:
+        raise Mistake("WeCom always encrypts: a callback needs aes_key")
+
+
 def _account_json(account: Account) -> Json:
     names = {entry.short_id: entry.name for entry in BY_SHORT_ID.values()}
     return {
@@ -265,7 +267,7 @@ async def add_fans(request: web.Request) -> web.Response:
         ]
     for fan in fans:
         _set_subscribed(world, account, fan, body)
-    return _json({"openids": [fan.openid for fan in fans]})
+    return as_json({"openids": [fan.openid for fan in fans]})
 
 
 def _set_subscribed(world: World, account: Account, fan: Fan, body: FansBody) -> None:
@@ -289,7 +291,7 @@ async def list_fans(request: web.Request) -> web.Response:
         }
         for fan in account.fans.values()
     ]
-    return _json({"fans": fans})
+    return as_json({"fans": fans})
 
 
 async def inbox(request: web.Request) -> web.Response:
@@ -310,7 +312,7 @@ async def inbox(request: web.Request) -> web.Response:
         if not message.from_person and message.kind != "notice"
     ]
     received.sort(key=lambda message: message.at)
-    return _json([_message_json(message) for message in received])
+    return as_json([_message_json(message) for message in received])
 
 
 def _message_json(message: Message) -> Json:
@@ -330,104 +332,21 @@ def _message_json(message: Message) -> Json:
 
 async def cause_event(request: web.Request) -> web.Response:
     world = request.app[WORLD]
-    body = EventBody.model_validate_json(await request.read() or b"{}")
-    account = _official_account(world, body.account)
-    name = body.event.lower()
-    act = EVENTS.get(name)
-    if act is None:
-        raise Mistake(f"unknown event {body.event}; one of {', '.join(EVENTS)}")
-    fan = account.fans.get(body.openid)
-    if fan is None:
-        if name not in MEETINGS:
-            raise Mistake(f"{account.name} knows nobody with the openid {body.openid}")
-        fan = _fan(world, account, body.openid)
-    first = act(world, account, fan, body)
-    callbacks = [first, *_copies(world, account, first, body.copies - 1)] if first else []
-    if body.wait:
+    wish = Wish.model_validate_json(await request.read() or b"{}")
+    account = _official_account(world, wish.account)
+    callbacks = deeds.cause(world, account, _fan_meant(world, account, wish), wish)
+    if wish.wait:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WAIT_SECONDS):
                 await asyncio.gather(*(callback.done.wait() for callback in callbacks))
-    return _json({"callbacks": [_callback_json(one) for one in callbacks]})
+    return as_json({"callbacks": [callback_json(one) for one in callbacks]})
 
 
-def _copies(world: World, account: Account, first: Callback, count: int) -> list[Callback]:
-    """The same message again, as WeChat sends it when our answer was lost on the way."""
-    again = (world.call_back(account, first.openid, first.event, first.xml) for _ in range(count))
-    return [callback for callback in again if callback]
-
-
-def _follow(world: World, account: Account, fan: Fan, body: EventBody) -> Callback | None:
-    has_code = body.scene is not None or body.ticket is not None
-    return events.follow(world, account, fan, _qr_code(world, account, body) if has_code else None)
-
-
-def _unfollow(world: World, account: Account, fan: Fan, _: EventBody) -> Callback | None:
-    return events.unfollow(world, account, fan)
-
-
-def _scan(world: World, account: Account, fan: Fan, body: EventBody) -> Callback | None:
-    return events.scan(world, account, fan, _qr_code(world, account, body))
-
-
-def _click(world: World, account: Account, fan: Fan, body: EventBody) -> Callback | None:
-    return events.click(world, account, fan, _needed(body, "key"))
-
-
-def _view(world: World, account: Account, fan: Fan, body: EventBody) -> Callback | None:
-    return events.view(world, account, fan, _needed(body, "url"))
-
-
-def _write(world: World, account: Account, fan: Fan, body: EventBody) -> Callback | None:
-    return events.write(world, account, fan, _needed(body, "content"))
-
-
-def _mute(world: World, account: Account, fan: Fan, body: EventBody) -> None:
-    template_id = _needed(body, "template_id")
-    if template_id not in account.templates:
-        raise Mistake(f"{account.name} has no template {template_id}")
-    events.mute(world, fan, template_id, muted=body.event.lower() == "mute")
-
-
-def _block(world: World, _: Account, fan: Fan, body: EventBody) -> None:
-    events.block(world, fan, blocked=body.event.lower() == "block")
-
-
-EVENTS: dict[str, Callable[[World, Account, Fan, EventBody], Callback | None]] = {
-    "subscribe": _follow,
-    "follow": _follow,
-    "unsubscribe": _unfollow,
-    "unfollow": _unfollow,
-    "scan": _scan,
-    "click": _click,
-    "view": _view,
-    "text": _write,
-    "write": _write,
-    "mute": _mute,
-    "unmute": _mute,
-    "block": _block,
-    "unblock": _block,
-}
-MEETINGS = frozenset({"subscribe", "follow", "scan"})  # these may be the first thing a person does
-
-
-def _needed(body: EventBody, name: Literal["key", "url", "content", "template_id"]) -> str:
-    value: str | None = getattr(body, name)
-    if not value:
-        raise Mistake(f"{body.event} needs {name}")
-    return value
-
-
-def _qr_code(world: World, account: Account, body: EventBody) -> QrCode:
-    """The code with that ticket or address; a scene alone is good for a code nobody created."""
-    if wanted := body.ticket or body.url:
-        code = qrcodes.find(world, wanted)
-        if code is None or code.account != account.name:
-            raise Mistake(f"{account.name} has no QR code {wanted}")
-        return code
-    if body.scene is None:
-        raise Mistake(f"{body.event} needs scene, ticket or url")
-    now, is_number = world.clock.now(), isinstance(body.scene, int)
-    return QrCode(f"g{body.scene}", account.name, "", str(body.scene), is_number, now, None)
+def _fan_meant(world: World, account: Account, wish: Wish) -> Fan:
+    fan = account.fans.get(wish.openid)
+    if fan is None and not deeds.is_meeting(wish.event):
+        raise Mistake(f"{account.name} knows nobody with the openid {wish.openid}")
+    return fan or _fan(world, account, wish.openid)
 
 
 # Callbacks, faults, time
@@ -439,29 +358,16 @@ async def check_callback(request: web.Request) -> web.Response:
     account = _official_account(world, body.account)
     if not account.callback_url:
         raise Mistake(f"{account.name} has no callback_url")
-    return _json({"result": await request.app[SENDER].verify(account)})
+    return as_json({"result": await request.app[SENDER].verify(account)})
 
 
 async def list_callbacks(request: web.Request) -> web.Response:
     callbacks = request.app[WORLD].callbacks
-    return _json({"callbacks": [_callback_json(one) for one in callbacks]})
-
-
-def _callback_json(callback: Callback) -> Json:
-    return {
-        "id": callback.callback_id,
-        "account": callback.account,
-        "openid": callback.openid,
-        "event": callback.event,
-        "tries": callback.tries,
-        "outcome": callback.outcome,
-        "created_at": as_text(callback.created_at),
-        "xml": callback.xml,
-    }
+    return as_json({"callbacks": [callback_json(one) for one in callbacks]})
 
 
 async def list_faults(request: web.Request) -> web.Response:
-    return _json({"faults": [asdict(one) for one in request.app[WORLD].faults]})
+    return as_json({"faults": [asdict(one) for one in request.app[WORLD].faults]})
 
 
 async def add_fault(request: web.Request) -> web.Response:
@@ -476,7 +382,7 @@ async def clear_faults(request: web.Request) -> web.Response:
 
 
 async def read_clock(request: web.Request) -> web.Response:
-    return _json({"now": as_text(request.app[WORLD].clock.now())})
+    return as_json({"now": as_text(request.app[WORLD].clock.now())})
 
 
 async def set_clock(request: web.Request) -> web.Response:
@@ -486,6 +392,7 @@ async def set_clock(request: web.Request) -> web.Response:
     if not 0 <= target <= LATEST_INSTANT:
         raise Mistake("the clock goes from 1970 to 2096")
     world.clock.set(target)
+    wecom_external.settle(world)
     world.is_dirty = True
     return await read_clock(request)
 
@@ -500,6 +407,11 @@ def _instant(body: ClockBody, now: float) -> float:
 async def authorize(request: web.Request) -> web.Response:
     """What tapping "allow" would do: the redirect with a fresh code."""
     world, query = request.app[WORLD], request.query
+    known = world.state.accounts.get(query.get("account", ""))
+    if known is not None and known.kind is Kind.WECOM_APP:
+        code = wecom.authorize_code(world, known, request)
+        target = query["redirect_uri"]
+        raise web.HTTPFound(oauth.redirect_with(target, code, query.get("state", "")))
     account = _official_account(world, query.get("account", ""))
     fan = account.fans.get(query.get("openid", ""))
     if fan is None:
@@ -522,11 +434,6 @@ def _official_account(world: World, name: str) -> Account:
 def _fan(world: World, account: Account, openid: str, name: str = "") -> Fan:
     known = account.fans.get(openid)
     return known or world.introduce(account, world.add_person(name), openid)
-
-
-def _json(answer: Json | list[Json], status: int = 200) -> web.Response:
-    text = json.dumps(answer, ensure_ascii=False, indent=1) + "\n"
-    return web.Response(text=text, content_type="application/json", status=status)
 
 
 def _is_loopback(address: str | None) -> bool:

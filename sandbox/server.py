@@ -14,8 +14,12 @@ from sandbox import control, screens
 from sandbox.callbacks import Sender
 from sandbox.faults import PREFIXES, Fault, first_strike
 from sandbox.keys import SENDER, WORLD
+from sandbox.state import Json
 from sandbox.wechat import api, pages
 from sandbox.wechat.errors import Refusal
+from sandbox.wecom import api as wecom_api
+from sandbox.wecom import errors as wecom_errors
+from sandbox.wecom import pages as wecom_pages
 from sandbox.world import World
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -24,6 +28,7 @@ SAVE_EVERY_SECONDS = 1.0
 SAVING_SHARE = 20  # saving a large world may take a twentieth of the time, not more
 SHUTDOWN_SECONDS = 1.0
 START_SECONDS = 10
+WECOM = "/wecom/"
 LARGEST_PICTURE = 16 << 20  # a screenshot with a QR code in it
 
 
@@ -35,6 +40,8 @@ def make_app(data_dir: Path | None = None) -> web.Application:
     app[SENDER] = Sender(app[WORLD])
     api.add_routes(app)
     pages.add_routes(app)
+    wecom_pages.add_routes(app)
+    wecom_api.add_routes(app)
     control.add_routes(app)
     screens.add_routes(app)
     app.cleanup_ctx.append(_send_callbacks)
@@ -70,8 +77,15 @@ def _spoilt(request: web.Request, fault: Fault) -> web.StreamResponse | None:
         return web.Response(status=fault.http_status, text="<html>nginx</html>")
     if fault.errcode is not None:
         now = request.app[WORLD].clock.now()
-        return api.as_json(Refusal(fault.errcode).as_answer(now))
+        return api.as_json(_refusal(request, fault.errcode, now))
     return None
+
+
+def _refusal(request: web.Request, errcode: int, now: float) -> Json:
+    if not request.path.startswith(WECOM):
+        return Refusal(errcode).as_answer(now)
+    defaults = wecom_api.defaults_of(request.path)
+    return wecom_errors.Refusal(errcode).as_answer(now, request.remote or "", defaults)
 
 
 async def _send_callbacks(app: web.Application) -> AsyncIterator[None]:

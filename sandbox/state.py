@@ -6,6 +6,9 @@ from typing import Any
 
 from pydantic import ConfigDict
 
+from sandbox.values import Ticket, Usage
+from sandbox.wecom.state import Corp, Suspect
+
 Json = dict[str, Any]
 
 
@@ -36,6 +39,15 @@ class MissingFields(StrEnum):
     BLANK = "blank"
 
 
+class MessageCap(StrEnum):
+    """How many group messages one customer may get."""
+
+    DAYS_IN_MONTH = "days_in_month"
+    FOUR_A_MONTH = "four_a_month"
+    SEVEN_A_WEEK = "seven_a_week"
+    ONE_A_DAY = "one_a_day"
+
+
 @dataclass(slots=True)
 class Settings:
     """Switches of one account: what is unsettled in reality, and what a developer provokes."""
@@ -57,6 +69,29 @@ class Settings:
     secret_frozen: bool = False
     ip_allowlist: list[str] = field(default_factory=list)
     quotas: dict[str, int] = field(default_factory=dict)
+    # WeCom only
+    app_disabled: bool = False
+    apis_not_allowed: list[str] = field(default_factory=list)
+    visible_userids: list[str] = field(default_factory=list)  # empty: all members
+    hears_corp_events: bool = True
+    sensitive_fields: bool = False
+    lists_lost_contacts: bool = False
+    none_is_84061: bool = True
+    refuse_escapes: bool = False
+    wrong_secrets_before_ban: int = 20
+    calls_per_minute: int = 10_000
+    calls_per_hour: int = 150_000
+    busy_seconds: dict[str, float] = field(default_factory=dict)
+    echo_with_plus: bool = False
+    echo_timeout_seconds: float = 1.0
+    acquisition_quota: int = 1000
+    most_corp_tags: int = 10_000
+    most_moments_a_page: int = 20
+    group_message_cap: MessageCap = MessageCap.DAYS_IN_MONTH
+    dispatch_seconds: float = 1.0  # until members have a task
+    figures_ready_at_hour: int = 0  # before it, yesterday's are missing
+    home_url: str = ""  # what the desktop opens as the app's home
+    sidebar_url: str = ""  # what stands beside a chat; empty: /sidebar/ at the callback's host
 
 
 @dataclass(slots=True)
@@ -99,23 +134,11 @@ class Fan:
 
 
 @dataclass(slots=True)
-class Usage:
-    period: int = 0
-    count: int = 0
-
-
-@dataclass(slots=True)
 class StableToken:
     value: str = ""
     valid_until: float = 0.0
     forced_at: float = 0.0
     forced_today: Usage = field(default_factory=Usage)
-
-
-@dataclass(slots=True)
-class Ticket:
-    value: str = ""
-    valid_until: float = 0.0
 
 
 @dataclass(slots=True)
@@ -204,6 +227,8 @@ class State:
     web_tokens: dict[str, WebToken] = field(default_factory=dict)
     refresh_tokens: dict[str, WebToken] = field(default_factory=dict)
     qr_codes: dict[str, QrCode] = field(default_factory=dict)
+    corps: dict[str, Corp] = field(default_factory=dict)
+    suspects: dict[str, Suspect] = field(default_factory=dict)  # by IP address
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""One folder: a snapshot of the state, replaced whole, and a journal that messages join."""
+"""One folder: a snapshot of the state, replaced whole, a journal that messages join, and files."""
 
 import json
 import os
@@ -22,6 +22,7 @@ class Folder:
         path.mkdir(parents=True, exist_ok=True)
         self._snapshot = path / "sandbox.json"
         self._journal = path / "messages.jsonl"
+        self._files = path / "files"
 
     def load(self) -> State:
         if not self._snapshot.exists():
@@ -59,3 +60,14 @@ class Folder:
 
     def forget_messages(self) -> None:
         self._journal.unlink(missing_ok=True)
+
+    def keep_file(self, name: str, data: bytes) -> None:
+        self._files.mkdir(exist_ok=True)
+        (self._files / name).write_bytes(data)
+
+    def read_file(self, name: str) -> bytes:
+        return (self._files / name).read_bytes()
+
+    def forget_files(self) -> None:
+        for file in self._files.glob("*"):
+            file.unlink()

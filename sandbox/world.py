@@ -15,6 +15,7 @@ from sandbox.names import name_of
 from sandbox.state import Account, Fan, Kind, Message, Person, State
 from sandbox.storage import Folder
 from sandbox.wechat.library import LIBRARY, template_from
+from sandbox.wecom.state import Corp
 
 REMEMBERED_CALLBACKS = 500
 LATEST_MESSAGES = 40
@@ -25,6 +26,11 @@ class Stats:
     requests: Counter[str] = field(default_factory=Counter)
     messages: Counter[str] = field(
         default_factory=lambda: Counter(accepted=0, delivered=0, refused=0, duplicates=0)
+    )
+    wecom_messages: Counter[str] = field(
+        default_factory=lambda: Counter(
+            accepted=0, delivered=0, dropped=0, duplicates=0, refused=0, recalled=0
+        )
     )
     callbacks: Counter[str] = field(
         default_factory=lambda: Counter(sent=0, acknowledged=0, retried=0, failed=0, lost=0)
@@ -60,6 +66,7 @@ class World:
         self.chats: defaultdict[tuple[str, str], list[Message]] = defaultdict(list)
         self.latest: deque[Message] = deque(maxlen=LATEST_MESSAGES)
         self.recent_sends: dict[tuple[str, str, str], tuple[float, int]] = {}
+        self.busy: set[tuple[str, str]] = set()  # calls that do not bear another one beside them
         self.callbacks: deque[Callback] = deque(maxlen=REMEMBERED_CALLBACKS)
         # What people do must not wait behind thousands of results of template messages.
         self.from_people: asyncio.Queue[Callback] = asyncio.Queue()
@@ -69,7 +76,9 @@ class World:
         self.is_dirty = False
         self.is_closing = False
         self.unsaved: list[Message] = []
-        self._by_appid = {account.appid: account for account in self.official_accounts()}
+        self._files: dict[str, bytes] = {}
+        every = self.state.accounts.values()
+        self._by_appid = {one.appid: one for one in every if one.kind is not Kind.WECOM_APP}
         for message in self.folder.messages() if self.folder else ():
             self.chats[message.account, message.openid].append(message)
             if message.client_msg_id:
@@ -83,19 +92,38 @@ class World:
         return [account for account in every if account.kind is Kind.OFFICIAL_ACCOUNT]
 
     def official_account(self, appid: str) -> Account | None:
+        found = self._by_appid.get(appid)
+        return found if found and found.kind is Kind.OFFICIAL_ACCOUNT else None
+
+    def token_owner(self, appid: str) -> Account | None:
+        """Mini-programs have the token of official accounts."""
         return self._by_appid.get(appid)
+
+    def apps(self, corpid: str) -> list[Account]:
+        every = self.state.accounts.values()
+        return [one for one in every if one.kind is Kind.WECOM_APP and one.appid == corpid]
+
+    def corp(self, account: Account) -> Corp:
+        """What the apps of one corp share."""
+        known = self.state.corps.get(account.appid)
+        if known is None:
+            known = self.state.corps[account.appid] = Corp(account.appid)
+        return known
 
     def keep_account(self, account: Account) -> None:
         old = self.state.accounts.get(account.name)
         if old is not None:
             self._by_appid.pop(old.appid, None)
         self.state.accounts[account.name] = account
-        if account.kind is Kind.OFFICIAL_ACCOUNT:
+        if account.kind is not Kind.WECOM_APP:
             self._by_appid[account.appid] = account
+        if account.kind is Kind.OFFICIAL_ACCOUNT:
             account.original_id = account.original_id or f"gh_{_digest(account.appid).hex()[:12]}"
             if not account.templates:
                 templates = [template_from(account.appid, entry) for entry in LIBRARY]
                 account.templates = {one.template_id: one for one in templates}
+        elif account.kind is Kind.WECOM_APP:
+            self.corp(account)
         self.is_dirty = True
 
     # People
@@ -126,10 +154,13 @@ class World:
 
     def deliver(self, account: Account, fan: Fan, message: Message) -> None:
         """Put a message into the chat and let the person's phone know."""
-        self.chats[account.name, fan.openid].append(message)
         self.latest.append(message)
         if not message.from_person:
             fan.unread += 1
+        self.keep_message(message)
+
+    def keep_message(self, message: Message) -> None:
+        self.chats[message.account, message.openid].append(message)
         if self.folder is not None:
             self.unsaved.append(message)
         self.is_dirty = True
@@ -145,6 +176,17 @@ class World:
         at = self.clock.now()
         entry = Message(self.next_id(), account.name, fan.openid, kind, at, content=content)
         self.deliver(account, fan, entry)
+
+    # Files
+
+    def keep_file(self, name: str, data: bytes) -> None:
+        if self.folder is None:
+            self._files[name] = data
+        else:
+            self.folder.keep_file(name, data)
+
+    def read_file(self, name: str) -> bytes:
+        return self._files[name] if self.folder is None else self.folder.read_file(name)
 
     # Callbacks
 
@@ -196,11 +238,14 @@ class World:
         self.recent_sends.clear()
         self.callbacks.clear()
         self.unsaved.clear()
+        self.busy.clear()
+        self._files.clear()
         for queue in (self.from_people, self.results):
             while not queue.empty():
                 queue.get_nowait()
         if self.folder is not None:
             self.folder.forget_messages()
+            self.folder.forget_files()
         self.hub.changed()
 
 

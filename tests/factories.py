@@ -14,7 +14,13 @@ from core.money import Fen
 from core.security import blind_index, seal
 from domain.directory.access import ROLE_PERMISSIONS, Actor, ActorKind, Role
 from domain.directory.accounts import CallbackMode, ChannelAccountCredentials, ChannelKind
-from domain.directory.channel_accounts import AES_KEY, SECRET, TOKEN, channel_account
+from domain.directory.channel_accounts import (
+    AES_KEY,
+    SECRET,
+    TOKEN,
+    channel_account,
+    new_template,
+)
 from domain.directory.models import (
     ID_NO,
     PERSONAL,
@@ -41,7 +47,16 @@ from domain.payroll.models import (
     QuestionStatus,
 )
 from domain.payroll.sheets.report import AcceptedRow, Item
-from domain.pushes.models import MessageKind, Push, PushStatus
+from domain.pushes.models import (
+    Campaign,
+    CampaignStatus,
+    MessageKind,
+    Push,
+    PushStatus,
+    Route,
+    Urgency,
+)
+from domain.pushes.policy import EXPIRES_AFTER, LADDERS, URGENCIES
 
 ENTERPRISE = "/hq/bj/ent-1/"
 FAMILY_NAMES = "张王李赵刘陈杨黄周吴"
@@ -179,13 +194,18 @@ def make_channel_account(
             secret_sealed=seal(SECRET, secret),
             token_sealed=seal(TOKEN, token),
             aes_key_sealed=seal(AES_KEY, aes_key),
-            templates={kind.value: f"template-{kind.value}" for kind in MessageKind}
-            if templates is None
-            else templates,
+            templates={},
             is_enabled=True,
             created_at=utc_now(),
         )
         session.add(account)
+        session.flush()
+        if templates is None:
+            templates = {one.value: f"template-{one.value}" for one in MessageKind}
+        for message, template_id in templates.items():
+            template = new_template(account, template_id)
+            template.kind = message
+            session.add(template)
     credentials = channel_account(account.id)
     if not is_enabled:
         with transaction() as session:
@@ -227,37 +247,74 @@ def make_binding(
     return identity
 
 
+def make_campaign(
+    account: ChannelAccountCredentials,
+    *,
+    org_path: str = ENTERPRISE,
+    kind: MessageKind = MessageKind.PAYSLIP_READY,
+    key: str = "",
+    params: dict[str, str] | None = None,
+    path: str = "/me/payslips/{}",
+    status: CampaignStatus = CampaignStatus.RUNNING,
+    **fields: Any,
+) -> Campaign:
+    """A campaign in any state, all of whose pushes are written; no job is enqueued for it."""
+    make_org(org_path)
+    now = utc_now()
+    defaults = {
+        "audience": None,
+        "audience_id": None,
+        # As without a gateway for text messages.
+        "ladder": [route.value for route in LADDERS[kind] if route is not Route.SMS],
+        "nonce": secrets.token_hex(6),
+        "urgency": URGENCIES.get(kind, Urgency.BULK),
+        "prepared_at": now,
+        "created_at": now,
+        "starts_at": now,
+        "expires_at": fields.get("starts_at", now) + EXPIRES_AFTER,
+    }
+    with transaction() as session:
+        campaign = Campaign(
+            org_path=org_path,
+            channel_account_id=account.id,
+            kind=kind,
+            key=key or f"payroll:{next(_numbers)}",
+            params=params or {"enterprise": "机构ent-1", "period": "2026-03"},
+            path=path,
+            status=status,
+            **defaults | fields,
+        )
+        session.add(campaign)
+    return campaign
+
+
 def make_push(
     employee: Employee,
     account: ChannelAccountCredentials,
     *,
-    kind: MessageKind = MessageKind.PAYSLIP_READY,
-    topic: str = "payroll:1",
+    campaign: Campaign | None = None,
     key: str = "",
-    params: dict[str, str] | None = None,
-    path: str = "/me/payslips",
+    kind: MessageKind = MessageKind.PAYSLIP_READY,
     status: PushStatus = PushStatus.CREATED,
-    created_at: datetime | None = None,
     **fields: Any,
 ) -> Push:
-    """A ledger row in any state; no job is enqueued for it."""
-    number = next(_numbers)
+    """A ledger row in any state: of ``campaign``, else of the one with ``key``, made when there is
+    none (without a key: of its own)."""
+    with transaction() as session:
+        found = campaign or session.scalar(select(Campaign).where(Campaign.key == key))
+    found = found or make_campaign(account, org_path=employee.org_path, kind=kind, key=key)
     with transaction() as session:
         push = Push(
-            org_path=employee.org_path,
-            channel_account_id=account.id,
+            campaign_id=found.id,
             employee_id=employee.id,
-            kind=kind,
-            topic=topic,
-            key=key or f"payslip:{number}",
-            client_msg_id=secrets.token_hex(16),
-            params=params or {"month": "2026年3月"},
-            path=path,
             status=status,
-            created_at=created_at or utc_now(),
-            **fields,
+            **{"subject_id": next(_numbers), "route": Route(found.ladder[0])} | fields,
         )
         session.add(push)
+        session.flush()
+        stored = session.get_one(Campaign, found.id)
+        stored.total_count += 1
+        stored.fed_to = stored.last_id = push.id
     return push
 
 

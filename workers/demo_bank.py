@@ -68,6 +68,7 @@ def load(sandbox_url: str, *, with_people: bool) -> None:
         fans = _bind_employees(account, enterprise.org_path, SHORT_NAMES[enterprise.key])
         _follow(sandbox_url, fans)
     _follow(sandbox_url, [_add_user(account, user) for user in plan["users"]])
+    _add_members(sandbox_url, plan["users"])
     missing = set_up_account(account)
     logger.info("demo bank loaded", extra={"missing_templates": len(missing)})
 
@@ -151,10 +152,7 @@ def _bind_employees(
     people = [
         (row.id, Fan(_openid(row.emp_id), f"{row.name}（{short_name}）")) for row in employees
     ]
-    identities = {
-        fan.openid: service.note_identity(account, fan.openid, is_follower=True)
-        for _, fan in people
-    }
+    identities = {fan.openid: _note_follower(account, fan.openid) for _, fan in people}
     with transaction() as session:
         session.add_all(
             EmployeeBinding(
@@ -173,13 +171,29 @@ def _bind_employees(
     ]
 
 
+def _note_follower(account: ChannelAccountCredentials, openid: str) -> int:
+    # Whole seconds, as the platform counts: who leaves in this very second has left.
+    now = utc_now().replace(microsecond=0)
+    return service.note_follower(account, openid, is_follower=True, at=now)
+
+
 def _add_user(account: ChannelAccountCredentials, user: Mapping[str, Any]) -> Fan:
+    """A user who signs in with their WeChat, and with WeCom too."""
     roles = [Role(role) for role in user["roles"]]
-    _, code = service.add_user(Actor.system(), user["org_path"], user["name"], roles)
+    added, code = service.add_user(Actor.system(), user["org_path"], user["name"], roles)
     fan = Fan(_openid(user["login"]), f"{user['name']}（{_title(user)}）")
-    identity_id = service.note_identity(account, fan.openid, is_follower=True)
+    identity_id = _note_follower(account, fan.openid)
     service.accept_invitation(identity_id, code)
+    member_id = service.note_identity(channel_account_by_name(WECOM), user["login"])
+    service.accept_invitation(member_id, service.invite_again(Actor.system(), added.id))
     return fan
+
+
+def _add_members(sandbox_url: str, users: Iterable[Mapping[str, Any]]) -> None:
+    members = [
+        {"userid": user["login"], "name": user["name"], "position": _title(user)} for user in users
+    ]
+    _control(sandbox_url, "wecom/members", {"account": WECOM, "members": members})
 
 
 def _title(user: Mapping[str, Any]) -> str:

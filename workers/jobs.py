@@ -1,24 +1,35 @@
 """Every background job: thin, and harmless when it runs twice."""
 
-from channel import delivery, listeners
-from channel.wechat import events
+from channel import delivery, events, listeners
 from core.log import logger
 from domain.inbox import service as inbox
 from domain.payroll import service as payroll
+from domain.pushes import campaigns
 from domain.pushes import service as pushes
+from domain.pushes.campaigns import Chunk
 
 
-def handle_inbox_event(event_id: int) -> None:
+def handle_inbox_events(*event_ids: int) -> None:
     listeners.listen()
-    events.handle_inbox_event(event_id)
+    for event_id in event_ids:
+        events.handle_inbox_event(event_id)
 
 
-def deliver_push(push_id: int) -> None:
-    push = pushes.claim(push_id)
-    if push is None:
-        return
-    outcome = delivery.deliver(push)  # no transaction is open here
-    pushes.record_outcome(push_id, outcome)
+def prepare_campaign(campaign_id: int) -> None:
+    campaigns.prepare(campaign_id)
+
+
+def feed_pushes(channel_account_id: int) -> None:
+    campaigns.feed(channel_account_id)
+
+
+def send_pushes(campaign_id: int, first_id: int, last_id: int) -> None:
+    chunk = Chunk(campaign_id, first_id, last_id)
+    claimed = pushes.claim(chunk)
+    if claimed is not None:
+        outcomes = delivery.deliver(claimed)  # no transaction is open here
+        pushes.record_outcomes(claimed, outcomes)
+    campaigns.chunk_done(chunk)
 
 
 def read_payroll_sheet(batch_id: int) -> None:

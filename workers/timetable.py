@@ -24,7 +24,7 @@ class Entry:
         return f"cron-{self.job.name.lower()}-{int(now // self.every_seconds)}"
 
 
-ENTRIES = (Entry(Job.SWEEP, QueueName.INBOX, every_seconds=5),)
+ENTRIES = (Entry(Job.SWEEP, QueueName.URGENT, every_seconds=5),)
 
 
 def run(stop: threading.Event) -> None:

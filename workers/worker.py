@@ -1,5 +1,7 @@
 """RQ workers of the house: one queue each, an application context around every job."""
 
+import gc
+import resource
 from typing import Any
 
 from flask import Flask
@@ -8,14 +10,18 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker.base import BaseWorker
 
+from channel.clients import forget_http
 from core.db import dispose_after_fork
 from core.queues import QueueName, get_queue
 from core.redis import forget_connections, queue_redis
+from domain.payroll import service as payroll
 
 # A worker that was killed is noticed within about 75 seconds (dependencies: RQ).
 WORKER_TTL_SECONDS = 30
 JOB_MONITORING_SECONDS = 5
 MAINTENANCE_SECONDS = 10
+# The largest sheets that are accepted need a fourth of it.
+CHILD_MEMORY_BYTES = 2 << 30
 
 
 class InProcessWorker(SimpleWorker):
@@ -37,7 +43,15 @@ class ForkingWorker(Worker):
         with self.app.app_context():
             dispose_after_fork()
         forget_connections()
+        forget_http()
+        resource.setrlimit(resource.RLIMIT_DATA, (CHILD_MEMORY_BYTES, CHILD_MEMORY_BYTES))
         super().main_work_horse(*args, **kwargs)
+
+    def handle_work_horse_killed(self, job: Job, *args: Any) -> None:
+        """The file that killed the child would kill the next one too: tell who uploaded it."""
+        super().handle_work_horse_killed(job, *args)  # type: ignore[no-untyped-call]  # RQ's
+        with self.app.app_context():
+            payroll.give_up_reading(job.args[0])
 
     def perform_job(self, job: Job, *args: Any, **kwargs: Any) -> bool:
         with self.app.app_context():
@@ -45,6 +59,7 @@ class ForkingWorker(Worker):
 
 
 WORKER_CLASSES: dict[QueueName, type[BaseWorker]] = {
+    QueueName.URGENT: InProcessWorker,
     QueueName.INBOX: InProcessWorker,
     QueueName.PUSH: InProcessWorker,
     QueueName.PAYROLL: ForkingWorker,
@@ -65,4 +80,7 @@ def work(app: Flask, queue: QueueName, *, burst: bool = False) -> None:
         log_job_description=False,
     )
     worker.app = app
+    # What is imported by now stays: the collector need not walk through it at every message.
+    gc.collect()
+    gc.freeze()
     worker.work(burst=burst, logging_level="WARNING")

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from channel import signin
 from channel.pages.frame import page, tabs
 from domain.directory.queries import list_bound_employees
+from domain.directory.service import sign_out_everywhere
 
 bp = Blueprint("account", __name__)
 
@@ -15,6 +16,12 @@ bp = Blueprint("account", __name__)
 @bp.get("/account")
 def show() -> ResponseReturnValue:
     return page("employee/account/show.html", tabs=tabs(), employees=list_bound_employees(g.actor))
+
+
+@bp.post("/account/sign-out-everywhere")
+def sign_out_of_all() -> ResponseReturnValue:
+    sign_out_everywhere(g.actor)
+    return sign_out()
 
 
 @bp.post("/account/sign-out")

@@ -31,8 +31,8 @@ class WeChatUnreachable(Unavailable):
 
     code, message = "wechat_unreachable", "微信暂时没有回应，请稍后再试"
 
-    def __init__(self, why: str, *, may_have_arrived: bool = False) -> None:
-        super().__init__()
+    def __init__(self, why: str, *, may_have_arrived: bool = False, **fields: object) -> None:
+        super().__init__(**fields)
         self.why, self.may_have_arrived = why, may_have_arrived
 
     def __str__(self) -> str:

@@ -46,6 +46,22 @@ NAV = (
     NavItem("hr.roster.index", "花名册", "更新在职和离职的员工", Permission.ROSTER_READ),
     NavItem("hr.questions.index", "员工提问", "回复员工的提问", Permission.PAYROLL_ANSWER),
     NavItem("hr.pushes.index", "发送记录", "查看通知发给了谁、是否送达", Permission.PUSHES_READ),
+    NavItem(
+        "ops.overview.index",
+        "运行状况",
+        "查看公众号、企业微信应用和小程序是否正常",
+        Permission.ACCOUNTS_READ,
+    ),
+    NavItem(
+        "ops.inbox.index", "微信回调", "查看收到的回调，重放没有处理好的", Permission.INBOX_READ
+    ),
+    NavItem(
+        "ops.templates.index",
+        "消息模板",
+        "查看哪条消息用哪个模板，预览发给一个人的样子",
+        Permission.ACCOUNTS_READ,
+    ),
+    NavItem("ops.usage.index", "接口用量", "查看接口的用量、额度和告警", Permission.ACCOUNTS_READ),
     NavItem("hr.audit.index", "操作记录", "查看谁在什么时候做了什么", Permission.AUDIT_READ),
 )
 

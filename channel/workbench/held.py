@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from core.money import yuan_grouped
 from core.security import mask_card, mask_id_no, mask_phone
-from domain.payroll.queries import HeldView
+from domain.payroll.queries import HeldView, LeftOutView
 from domain.payroll.sheets import Column, Reason
 from domain.payroll.sheets.amounts import read_amount
 
@@ -63,6 +64,41 @@ class HeldCard:
     candidates: tuple[Candidate, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOutLine:
+    """One line of the table of rows that nobody gets; ``read`` is masked."""
+
+    id: int
+    sheet: str
+    row: int
+    read: str
+    reasons: tuple[str, ...]
+    decided_by: str
+    decided_at: datetime
+
+
+def lines_of(left_out: Sequence[LeftOutView]) -> list[LeftOutLine]:
+    return [
+        LeftOutLine(
+            id=view.held.id,
+            sheet=view.held.content.sheet,
+            row=view.held.content.row,
+            read="，".join(f"{label} {text}" for label, text in _short(view.held)),
+            reasons=tuple(REASONS[reason] for reason in view.held.content.reasons),
+            decided_by=view.decided_by,
+            decided_at=view.decided_at,
+        )
+        for view in left_out
+    ]
+
+
+def _short(view: HeldView) -> Iterator[tuple[str, str]]:
+    """Who, where, and how much in the end."""
+    yield from _who(view)
+    columns = [column for column in view.summary if column.role in ("dept", "net")]
+    yield from _summary(columns, view.content.cells)
+
+
 def cards_of(held: Sequence[HeldView], names: Mapping[str, str]) -> list[HeldCard]:
     return [_card(view, names) for view in held]
 
@@ -85,13 +121,14 @@ def _card(view: HeldView, names: Mapping[str, str]) -> HeldCard:
 
 def _read(view: HeldView) -> tuple[tuple[str, str], ...]:
     """Who it seems to be, where they work, and every amount that makes up what they get."""
-    content = view.content
-    who = [
-        (label, MASKS.get(kind, str)(content.identifiers[kind]))
-        for kind, label in IDENTIFIERS.items()
-        if kind in content.identifiers
-    ]
-    return (*who, *_summary(view.summary, content.cells))
+    return (*_who(view), *_summary(view.summary, view.content.cells))
+
+
+def _who(view: HeldView) -> Iterator[tuple[str, str]]:
+    identifiers = view.content.identifiers
+    for kind, label in IDENTIFIERS.items():
+        if kind in identifiers:
+            yield label, MASKS.get(kind, str)(identifiers[kind])
 
 
 def _summary(columns: Sequence[Column], cells: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -1,16 +1,18 @@
 """Payrolls: the list, the upload, and one page per batch that follows its state."""
 
-from datetime import date
+from datetime import date, datetime
+from typing import Annotated
 
 from flask import flash, g, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from channel.workbench.desk import Cursor, Form, desk_room, form_of, query_of, see_other, sentences
-from channel.workbench.held import cards_of
-from core.clock import business_date
+from channel.workbench.held import cards_of, lines_of
+from core.clock import CHINA, business_date, utc_now
 from core.errors import BadInput, Conflict
 from core.settings import get_settings
+from core.web import written_china_time
 from domain.directory.access import Actor, Permission
 from domain.payroll import service, viewing
 from domain.payroll.errors import SheetUploadedAlready
@@ -24,9 +26,12 @@ from domain.payroll.queries import (
     get_payslip_for_hr,
     list_batches,
     list_held,
+    list_left_out,
     list_recipients,
     names_of_candidates,
 )
+from domain.payroll.service import campaign_key
+from domain.pushes.queries import has_moving, list_campaigns_about
 
 bp = desk_room("payroll", "/payroll")
 
@@ -47,6 +52,17 @@ class BatchesQuery(Form):
 
 class UploadForm(Form):
     period: str = Field(default="", max_length=20)
+
+
+class PublishForm(Form):
+    """``notice_at`` is what a clock in China shows; without it the notice goes out at once."""
+
+    notice_at: Annotated[datetime | None, BeforeValidator(lambda text: text or None)] = None
+    is_gradual: bool = False
+
+    @property
+    def starts_at(self) -> datetime | None:
+        return self.notice_at.replace(tzinfo=CHINA) if self.notice_at else None
 
 
 class RecipientsQuery(Form):
@@ -135,8 +151,9 @@ def progress(batch_id: int) -> ResponseReturnValue:
 def figures(batch_id: int) -> ResponseReturnValue:
     """The moving numbers. When they have come to rest, the recipients below are asked once."""
     detail = get_batch(g.actor, batch_id)
-    page = render_template("hr/payroll/_figures.html", batch=detail)
-    has_settled = "moving" in request.args and not detail.pushes.is_moving
+    values = _notices(detail)
+    page = render_template("hr/payroll/_figures.html", batch=detail, **values)
+    has_settled = "moving" in request.args and not values["is_moving"]
     return (page, {"HX-Trigger": "settled"}) if has_settled else page
 
 
@@ -148,12 +165,27 @@ def _batch_page(detail: BatchDetail) -> dict[str, object]:
         candidates = {emp_id for view in held for emp_id in view.content.candidates}
         values |= {
             "held": cards_of(held, names_of_candidates(actor, sorted(candidates))),
+            "left_out": lines_of(list_left_out(actor, detail.row.id)) if detail.left_out else [],
             "months": months_offered(business_date()),
             "may_publish": actor.may(Permission.PAYROLL_PUBLISH),
+            "earliest": utc_now().astimezone(CHINA).strftime("%Y-%m-%dT%H:%M"),
         }
     if detail.row.status is BatchStatus.PUBLISHED:
         values |= _recipients(detail.row.id)
+        values |= _notices(detail)
+        values["may_remind"] = actor.may(Permission.PUSHES_CONTROL)
     return values
+
+
+def _notices(detail: BatchDetail) -> dict[str, object]:
+    """The campaign that told of the batch, and the reminders that followed it."""
+    campaigns = list_campaigns_about(g.actor, campaign_key(detail.row.id))
+    told = campaigns[0] if campaigns else None
+    return {
+        "told": told,
+        "reminders": campaigns[1:],
+        "is_moving": told is not None and has_moving(told, detail.pushes),
+    }
 
 
 def _recipients(batch_id: int) -> dict[str, object]:
@@ -178,8 +210,23 @@ def set_period(batch_id: int) -> ResponseReturnValue:
 @bp.post("/<int:batch_id>/publish")
 def publish(batch_id: int) -> ResponseReturnValue:
     with sentences():
-        service.publish_batch(g.actor, batch_id)
-        flash("已发布，通知正在发出", "ok")
+        form = form_of(PublishForm)
+        service.publish_batch(
+            g.actor, batch_id, starts_at=form.starts_at, is_gradual=form.is_gradual
+        )
+        later = written_china_time(form.starts_at)
+        flash(
+            f"已发布，员工现在就能查看；通知定在 {later} 发出" if later else "已发布，通知正在发出",
+            "ok",
+        )
+    return see_other(".batch", batch_id=batch_id)
+
+
+@bp.post("/<int:batch_id>/remind")
+def remind(batch_id: int) -> ResponseReturnValue:
+    with sentences():
+        service.remind_unread(g.actor, batch_id)
+        flash("正在提醒还没有查看的员工", "ok")
     return see_other(".batch", batch_id=batch_id)
 
 

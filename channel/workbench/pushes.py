@@ -1,33 +1,164 @@
-"""Messages that went out, and what became of each."""
+"""Campaigns of messages: the list, and one page each to watch, control and explain it."""
 
-from flask import g, render_template
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from flask import flash, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from channel.workbench.desk import Cursor, Form, desk_room, query_of
+from channel.workbench.desk import Cursor, Form, desk_room, query_of, see_other, sentences
 from core.security import mask_name
 from domain.directory.access import Actor, Permission
-from domain.directory.queries import names_of_employees
-from domain.pushes.models import MessageKind
-from domain.pushes.queries import list_pushes
+from domain.payroll.policy import period_in_words
+from domain.pushes import campaigns
+from domain.pushes.models import MessageKind, Route
+from domain.pushes.queries import (
+    CampaignDetail,
+    CampaignRow,
+    PushFilter,
+    PushRow,
+    counts_of,
+    get_campaign,
+    list_campaigns,
+    list_pushes,
+)
 
 bp = desk_room("pushes", "/pushes")
 
 KINDS = {
     MessageKind.PAYSLIP_READY: "工资条通知",
+    MessageKind.PAYSLIP_REMINDER: "工资条未读提醒",
     MessageKind.QUESTION_ANSWERED: "提问的回复",
 }
+ROUTES = {
+    Route.TEMPLATE: "公众号",
+    Route.MINIPROGRAM: "小程序",
+    Route.WECOM: "企业微信",
+    Route.SMS: "短信",
+}
+FILTERS = (
+    (PushFilter.ALL, "全部"),
+    (PushFilter.FAILED, "失败"),
+    (PushFilter.WAITING, "等待"),
+    (PushFilter.SENT, "已发"),
+    (PushFilter.DELIVERED, "送达"),
+)
 
 
-class PushesQuery(Form):
+class CampaignsQuery(Form):
     before: Cursor | None = None
+
+
+class PeopleQuery(Form):
+    only: PushFilter = PushFilter.ALL
+    after: Cursor = 0
+
+
+def title_of(row: CampaignRow) -> str:
+    month = period_in_words(row.params.get("period", ""))
+    return f"{month} {KINDS[row.kind]}".strip()
+
+
+def time_left(seconds: int) -> str:
+    """``约 3 分钟``: a guess, so no finer than it is true."""
+    if seconds < 60:
+        return "不到 1 分钟"
+    minutes = round(timedelta(seconds=seconds) / timedelta(minutes=1))
+    if minutes < 60:
+        return f"约 {minutes} 分钟"
+    return f"约 {minutes // 60} 小时 {minutes % 60} 分钟"
+
+
+WORDS = {"title_of": title_of, "time_left": time_left, "route_words": ROUTES}
+
+
+@bp.context_processor
+def _words() -> dict[str, Any]:
+    return WORDS
 
 
 @bp.get("")
 def index() -> ResponseReturnValue:
+    query = query_of(CampaignsQuery)
+    page = list_campaigns(g.actor, before=query.before)
+    return render_template(
+        "hr/pushes/index.html", page=page, query=query, counts=counts_of(page.rows)
+    )
+
+
+# --- one campaign ---------------------------------------------------------------------------
+
+
+@bp.get("/<int:campaign_id>")
+def campaign(campaign_id: int) -> ResponseReturnValue:
     actor: Actor = g.actor
-    query = query_of(PushesQuery)
-    page = list_pushes(actor, before=query.before)
-    names = names_of_employees([row.employee_id for row in page.rows])
-    if not actor.may(Permission.ROSTER_READ):
-        names = {employee_id: mask_name(name) for employee_id, name in names.items()}
-    return render_template("hr/pushes/index.html", page=page, query=query, names=names, kinds=KINDS)
+    detail = get_campaign(actor, campaign_id)
+    query = query_of(PeopleQuery)
+    people = list_pushes(actor, campaign_id, only=query.only, after=query.after)
+    return render_template(
+        "hr/pushes/campaign.html",
+        detail=detail,
+        shown=_shown(detail),
+        may_control=actor.may(Permission.PUSHES_CONTROL),
+        people=replace(people, rows=_as_readable(actor, people.rows)),
+        query=query,
+        filters=FILTERS,
+        again_url=url_for(
+            ".campaign", campaign_id=campaign_id, only=query.only.value, after=query.after or None
+        ),
+    )
+
+
+@bp.get("/<int:campaign_id>/figures")
+def figures(campaign_id: int) -> ResponseReturnValue:
+    """The moving numbers. When what stands around them is true no more, that is asked once."""
+    detail = get_campaign(g.actor, campaign_id)
+    shown = _shown(detail)
+    page = render_template("hr/pushes/_figures.html", detail=detail, shown=shown)
+    is_outdated = request.args.get("shown", shown) != shown
+    return (page, {"HX-Trigger": "settled"}) if is_outdated else page
+
+
+def _shown(detail: CampaignDetail) -> str:
+    """Which buttons stand on the page, and whether its people are still on the move."""
+    marks = (detail.is_moving, detail.can_resend)
+    return "-".join([detail.row.phase, *(str(int(mark)) for mark in marks)])
+
+
+def _as_readable(actor: Actor, rows: Sequence[PushRow]) -> Sequence[PushRow]:
+    if actor.may(Permission.ROSTER_READ):
+        return rows
+    return [replace(row, name=mask_name(row.name)) for row in rows]
+
+
+# --- control --------------------------------------------------------------------------------
+
+
+@bp.post("/<int:campaign_id>/pause")
+def pause(campaign_id: int) -> ResponseReturnValue:
+    return _control(campaigns.pause, campaign_id, "已暂停，正在路上的几条还会发出")
+
+
+@bp.post("/<int:campaign_id>/resume")
+def resume(campaign_id: int) -> ResponseReturnValue:
+    return _control(campaigns.resume, campaign_id, "已继续发送")
+
+
+@bp.post("/<int:campaign_id>/cancel")
+def cancel(campaign_id: int) -> ResponseReturnValue:
+    return _control(campaigns.cancel, campaign_id, "已取消，还没有发的不会再发")
+
+
+@bp.post("/<int:campaign_id>/resend")
+def resend(campaign_id: int) -> ResponseReturnValue:
+    return _control(campaigns.resend_failed, campaign_id, "正在重新发送给 {} 人")
+
+
+def _control(
+    act: Callable[[Actor, int], int | None], campaign_id: int, said: str
+) -> ResponseReturnValue:
+    with sentences():
+        flash(said.format(act(g.actor, campaign_id)), "ok")
+    return see_other(".campaign", campaign_id=campaign_id)

@@ -4,7 +4,8 @@ from flask import flash, g, render_template
 from flask.typing import ResponseReturnValue
 from pydantic import Field
 
-from channel.workbench.desk import Cursor, Form, desk_room, form_of, query_of, see_other, sentences
+from channel.workbench.desk import Cursor, Form, desk_room, form_of, query_of, see_other
+from core.errors import BadInput, Conflict, DomainError
 from domain.payroll import questions as service
 from domain.payroll.models import QuestionStatus
 from domain.payroll.policy import LONGEST_QUESTION
@@ -38,16 +39,26 @@ def index() -> ResponseReturnValue:
 
 @bp.get("/<int:question_id>")
 def thread(question_id: int) -> ResponseReturnValue:
-    return render_template(
-        "hr/questions/thread.html",
-        thread=get_question(g.actor, question_id),
-        longest=LONGEST_QUESTION,
-    )
+    return _thread_page(question_id)
 
 
 @bp.post("/<int:question_id>")
 def answer(question_id: int) -> ResponseReturnValue:
-    with sentences():
-        service.answer_question(g.actor, question_id, form_of(AnswerForm).text)
-        flash("回复已发出，员工会在微信里收到", "ok")
+    text = form_of(AnswerForm).text
+    try:
+        service.answer_question(g.actor, question_id, text)
+    except (BadInput, Conflict) as refusal:
+        # What was written stays in the form.
+        return _thread_page(question_id, text, refusal), refusal.status
+    flash("回复已发出，员工会在微信里收到", "ok")
     return see_other(".thread", question_id=question_id)
+
+
+def _thread_page(question_id: int, text: str = "", refusal: DomainError | None = None) -> str:
+    return render_template(
+        "hr/questions/thread.html",
+        thread=get_question(g.actor, question_id),
+        longest=LONGEST_QUESTION,
+        text=text,
+        refusal=refusal,
+    )

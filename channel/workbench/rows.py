@@ -1,5 +1,6 @@
-"""Deciding about held rows: correct them, say whose they are, or leave them out."""
+"""Deciding about held rows: correct them, say whose they are, leave them out, bring them back."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 from flask import flash, g, request
@@ -8,6 +9,7 @@ from pydantic import Field, StringConstraints
 
 from channel.workbench.desk import Cursor, Form, desk_room, read_values, see_other, sentences
 from core.errors import BadInput
+from domain.directory.access import Actor
 from domain.payroll import service
 from domain.payroll.errors import RowDecided
 
@@ -50,23 +52,28 @@ def settle(batch_id: int, held_id: int) -> ResponseReturnValue:
 
 @bp.post("/leave-out")
 def leave_out(batch_id: int) -> ResponseReturnValue:
-    form = read_values(SelectionForm, {"held_id": request.form.getlist("held_id")})
     with sentences():
-        if not form.held_id:
-            raise NothingChosen
-        decided = _leave_out(sorted(form.held_id))
-        done = f"{len(form.held_id) - decided} 行不发工资条"
-        flash(f"{done}；{decided} 行刚刚已经处理过" if decided else done, "ok")
+        _decide_chosen(service.leave_out, "{} 行不发工资条")
     return see_other("hr.payroll.batch", batch_id=batch_id, _anchor=ANCHOR)
 
 
-def _leave_out(held_ids: list[int]) -> int:
-    """Row by row, so that one which a colleague has just decided keeps none of the others back;
-    how many of those there were."""
+@bp.post("/restore")
+def restore(batch_id: int) -> ResponseReturnValue:
+    with sentences():
+        _decide_chosen(service.restore_row, "{} 行已恢复，请重新核对")
+    return see_other("hr.payroll.batch", batch_id=batch_id, _anchor=ANCHOR)
+
+
+def _decide_chosen(decide: Callable[[Actor, int], None], done: str) -> None:
+    """Row by row, so that one which a colleague has just decided keeps none of the others back."""
+    form = read_values(SelectionForm, {"held_id": request.form.getlist("held_id")})
+    if not form.held_id:
+        raise NothingChosen
     decided = 0
-    for held_id in held_ids:
+    for held_id in sorted(form.held_id):
         try:
-            service.leave_out(g.actor, held_id)
+            decide(g.actor, held_id)
         except RowDecided:
             decided += 1
-    return decided
+    said = done.format(len(form.held_id) - decided)
+    flash(f"{said}；{decided} 行刚刚已经处理过" if decided else said, "ok")

@@ -26,6 +26,7 @@ class Permission(StrEnum):
     PAYROLL_PUBLISH = "payroll:publish"
     PAYROLL_ANSWER = "payroll:answer"
     PUSHES_READ = "pushes:read"
+    PUSHES_CONTROL = "pushes:control"
     INBOX_READ = "inbox:read"
     INBOX_REPLAY = "inbox:replay"
     AUDIT_READ = "audit:read"
@@ -48,6 +49,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.PAYROLL_PUBLISH,
             Permission.PAYROLL_ANSWER,
             Permission.PUSHES_READ,
+            Permission.PUSHES_CONTROL,
             Permission.AUDIT_READ,
         }
     ),
@@ -60,6 +62,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             Permission.ACCOUNTS_READ,
             Permission.ACCOUNTS_WRITE,
             Permission.PUSHES_READ,
+            Permission.PUSHES_CONTROL,
             Permission.INBOX_READ,
             Permission.INBOX_REPLAY,
             Permission.AUDIT_READ,
@@ -72,15 +75,17 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 class ActorKind(StrEnum):
     USER = "user"
     EMPLOYEE = "employee"
+    MEMBER = "member"  # of a corp in WeCom: an RM or a manager
     SYSTEM = "system"
+    VISITOR = "visitor"  # nobody has vouched for them
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who is there, as a guard established it. Plain values: it outlives any transaction.
 
-    ``id`` is the user's or the identity's id; ``employee_ids`` are the employees that an identity
-    is bound to (one person may work for several enterprises).
+    ``id`` is the user's id, an employee's or member's is their identity's; ``employee_ids`` are the
+    employees that an identity is bound to (one person may work for several enterprises).
     """
 
     kind: ActorKind
@@ -102,6 +107,11 @@ class Actor:
     def system(cls) -> Self:
         """The service itself: commands at the machine, jobs, callbacks."""
         return cls(ActorKind.SYSTEM, 0, ROOT, frozenset(Permission))
+
+    @classmethod
+    def visitor(cls) -> Self:
+        """Anybody outside, who may do nothing."""
+        return cls(ActorKind.VISITOR, 0, "")
 
 
 class OrgOwned:

@@ -21,6 +21,16 @@ class CallbackMode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class AutoReplies:
+    """What an official account answers at once. Empty texts answer nothing; ``hands_over`` gives
+    what people write to the account's customer service."""
+
+    follow: str = ""
+    message: str = ""
+    hands_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelAccountCredentials:
     """``appid`` is the corpid in WeCom. The first of ``aes_keys`` encrypts, each may decrypt."""
 
@@ -33,3 +43,6 @@ class ChannelAccountCredentials:
     token: SecretStr
     aes_keys: tuple[str, ...] = field(repr=False)
     mode: CallbackMode
+    callback_window_seconds: int | None = None
+    replies: AutoReplies = AutoReplies()
+    agentid: str | None = None  # of a WeCom app only

@@ -15,6 +15,14 @@ class AccountNameTaken(Conflict):
     code, message = "account_name_taken", "渠道账号名 {name} 已经存在，请换一个"
 
 
+class AccountTaken(Conflict):
+    code = "account_taken"
+    message = (
+        "这个 appid（企业微信为 corpid 和 agentid）已经登记过：用 accounts list 查看，"
+        "改密钥用 accounts rotate，停用的用 accounts enable 启用"
+    )
+
+
 class AccountInvalid(BadInput):
     code, message = "account_invalid", "渠道账号填写有误：{reason}"
 
@@ -24,11 +32,12 @@ class AccountUnknown(NotFound):
 
 
 class AccountNotNamed(BadInput):
-    code, message = "account_not_named", "链接不完整，请从公众号菜单重新打开"
+    code, message = "account_not_named", "链接不完整，请从公众号菜单或企业微信重新打开"
 
 
 class NoAccountYet(Unavailable):
-    code, message = "no_account_yet", "银行还没有接入公众号，暂时不能使用，请联系银行管理员"
+    code = "no_account_yet"
+    message = "银行还没有接入公众号或企业微信，暂时不能使用，请联系银行管理员"
 
 
 class BindingRefused(BadInput):
@@ -49,6 +58,10 @@ class BoundToAnotherWechat(Conflict):
     code = "bound_to_another_wechat"
     message = "您的员工信息已绑定另一个微信。如果换了微信，请联系单位人事先解除绑定"
 
+    def __init__(self, employee_id: int) -> None:
+        super().__init__()
+        self.employee_id = employee_id
+
 
 class InvitationRefused(Forbidden):
     code = "invitation_refused"
@@ -57,7 +70,7 @@ class InvitationRefused(Forbidden):
 
 class UserUnknown(Forbidden):
     code = "user_unknown"
-    message = "这个微信还没有开通工作台，请联系银行客户经理开通"
+    message = "您还没有开通工作台，请联系银行客户经理开通"
 
 
 class RosterEmpty(BadInput):

@@ -54,9 +54,40 @@ class ChannelAccount(OrgOwned, Model):
     aes_key_sealed: Mapped[LongText]
     # During a rotation callbacks may still come under the key before.
     old_aes_key_sealed: Mapped[LongText | None]
+    # Written and read by the release before this one; ``MessageTemplate`` took its place.
     templates: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    # Callbacks older or newer than this are refused; without it the setting's window holds.
+    callback_window_seconds: Mapped[int | None]
+    # A server of ours in the console turns off what the console would answer by itself.
+    follow_reply: Mapped[LongText | None]
+    message_reply: Mapped[LongText | None]
+    hands_over: Mapped[bool] = mapped_column(default=False)
     is_enabled: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
+
+
+class MessageTemplate(OrgOwned, Model):
+    """A template of a channel account, as the platform last showed it.
+
+    ``kind`` is the message of ours that it carries. ``fields`` are ``{"key", "label", "choices"}``;
+    ``former_fields`` are those before ``changed_at``, kept while it carries nothing because of it.
+    """
+
+    __tablename__ = "message_templates"
+    __table_args__ = (UniqueConstraint("channel_account_id", "template_id"),)
+
+    id: Mapped[Key]
+    channel_account_id: Mapped[int] = mapped_column(ForeignKey("channel_accounts.id"))
+    template_id: Mapped[ShortText]
+    title: Mapped[str]
+    content: Mapped[LongText]
+    example: Mapped[LongText]
+    fields: Mapped[list[Any]] = mapped_column(JSON)
+    former_fields: Mapped[list[Any] | None] = mapped_column(JSON)
+    kind: Mapped[ShortText | None]
+    synced_at: Mapped[datetime]
+    changed_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime | None]
 
 
 class Employee(OrgOwned, Model):
@@ -83,7 +114,7 @@ class Employee(OrgOwned, Model):
 
 
 class Identity(OrgOwned, Model):
-    """A person as one channel account knows them: an openid."""
+    """A person as one channel account knows them: an openid, in WeCom a member's userid."""
 
     __tablename__ = "identities"
     __table_args__ = (UniqueConstraint("channel_account_id", "openid"),)
@@ -92,6 +123,10 @@ class Identity(OrgOwned, Model):
     channel_account_id: Mapped[int] = mapped_column(ForeignKey("channel_accounts.id"))
     openid: Mapped[ShortText]
     is_follower: Mapped[bool] = mapped_column(default=False)
+    # When WeChat says that it became so; None: nobody told.
+    follow_changed_at: Mapped[datetime | None]
+    # Sessions that began under a smaller number are over.
+    session_epoch: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -110,14 +145,17 @@ class EmployeeBinding(OrgOwned, Model):
 
 
 class User(OrgOwned, Model):
-    """A person at the workbench, known by the WeChat they sign in with."""
+    """A person at the workbench, known by the WeChat or the WeCom they sign in with."""
 
     __tablename__ = "users"
 
     id: Mapped[Key]
     name: Mapped[str]
     identity_id: Mapped[int | None] = mapped_column(ForeignKey("identities.id"), unique=True)
+    wecom_identity_id: Mapped[int | None] = mapped_column(ForeignKey("identities.id"), unique=True)
     is_enabled: Mapped[bool] = mapped_column(default=True)
+    # Sessions that began under a smaller number are over.
+    session_epoch: Mapped[int] = mapped_column(default=0)
     # Hash of the invitation that binds this user to the WeChat that scans it.
     invitation_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
     invitation_ends_at: Mapped[datetime | None]

@@ -5,18 +5,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import case, exists, func, select
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from core.clock import business_date
 from core.db import reading
+from core.errors import NotFound
 from core.paging import PAGE_SIZE, Page, page_of
 from core.security import unseal
 from domain.directory import policy
-from domain.directory.access import ROLE_PERMISSIONS, Actor, ActorKind, Permission
+from domain.directory.access import ROLE_PERMISSIONS, Actor, ActorKind, Permission, Role
+from domain.directory.accounts import ChannelKind
 from domain.directory.errors import OrgUnknown
 from domain.directory.models import (
     PERSONAL,
+    ChannelAccount,
     Employee,
     EmployeeBinding,
     Identity,
@@ -110,9 +113,115 @@ def list_orgs(actor: Actor) -> list[OrgRow]:
     return [OrgRow(*row) for row in reading().execute(query.order_by(Org.org_path))]
 
 
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    id: int
+    org_path: str
+    name: str
+    roles: tuple[Role, ...]
+    is_enabled: bool
+
+
+def list_users(actor: Actor) -> list[UserRow]:
+    actor.require(Permission.USERS_WRITE)
+    return _user_rows(User.visible_to(actor))
+
+
+def get_user(actor: Actor, user_id: int) -> UserRow:
+    actor.require(Permission.USERS_WRITE)
+    rows = _user_rows(User.visible_to(actor) & (User.id == user_id))
+    if not rows:
+        raise NotFound
+    return rows[0]
+
+
+def _user_rows(wanted: ColumnElement[bool]) -> list[UserRow]:
+    users = reading().scalars(select(User).where(wanted).order_by(User.id)).all()
+    roles: dict[int, list[Role]] = {user.id: [] for user in users}
+    of_them = select(UserRole).where(UserRole.user_id.in_(roles)).order_by(UserRole.role)
+    for held in reading().scalars(of_them):
+        roles[held.user_id].append(held.role)
+    return [
+        UserRow(user.id, user.org_path, user.name, tuple(roles[user.id]), user.is_enabled)
+        for user in users
+    ]
+
+
+# --- who is there ---------------------------------------------------------------------------
+
+
+def find_signed_in_identity(identity_id: int, account_id: int, epoch: int) -> Actor | None:
+    """Whoever's session began under ``epoch``: an employee (``employee_ids`` is empty for one who
+    is not bound), or a member of a corp in WeCom.
+
+    None when they signed out everywhere since, or the account is no longer in use.
+    """
+    rows = (
+        reading()
+        .execute(
+            select(ChannelAccount.kind, EmployeeBinding.employee_id)
+            .select_from(Identity)
+            .join(ChannelAccount, ChannelAccount.id == Identity.channel_account_id)
+            .outerjoin(
+                EmployeeBinding,
+                and_(
+                    EmployeeBinding.identity_id == Identity.id,
+                    EmployeeBinding.channel_account_id == ChannelAccount.id,
+                ),
+            )
+            .where(
+                Identity.id == identity_id,
+                Identity.session_epoch == epoch,
+                ChannelAccount.id == account_id,
+                ChannelAccount.is_enabled,
+            )
+            .order_by(EmployeeBinding.employee_id)
+        )
+        .all()
+    )
+    if not rows:
+        return None
+    is_member = rows[0].kind is ChannelKind.WECOM_APP
+    return Actor(
+        ActorKind.MEMBER if is_member else ActorKind.EMPLOYEE,
+        identity_id,
+        "",
+        employee_ids=tuple(row.employee_id for row in rows if row.employee_id is not None),
+        channel_account_id=account_id,
+    )
+
+
+def account_of_identity(identity_id: int) -> int:
+    query = select(Identity.channel_account_id).where(Identity.id == identity_id)
+    return reading().scalars(query).one()
+
+
+def epoch_of_identity(identity_id: int) -> int:
+    """Under which a session of theirs begins now."""
+    return reading().scalar(select(Identity.session_epoch).where(Identity.id == identity_id)) or 0
+
+
 def find_user_actor(identity_id: int) -> Actor | None:
-    """The workbench user behind a WeChat, with what their roles allow; None for a stranger."""
-    user = reading().scalar(select(User).where(User.identity_id == identity_id, User.is_enabled))
+    """The workbench user behind a WeChat or a WeCom member, with what their roles allow; None for
+    a stranger."""
+    user = reading().scalar(select(User).where(signs_in_with(identity_id), User.is_enabled))
+    return None if user is None else _actor_of(user)
+
+
+def signs_in_with(identity_id: int) -> ColumnElement[bool]:
+    return or_(User.identity_id == identity_id, User.wecom_identity_id == identity_id)
+
+
+def find_signed_in_user(user_id: int, account_id: int, epoch: int) -> Actor | None:
+    """The user whose session began under ``epoch`` through this account.
+
+    None when they were disabled, changed or signed out everywhere since, or the account is no
+    longer in use.
+    """
+    in_use = exists().where(ChannelAccount.id == account_id, ChannelAccount.is_enabled)
+    user = reading().scalar(
+        select(User).where(User.id == user_id, User.is_enabled, User.session_epoch == epoch, in_use)
+    )
     return None if user is None else _actor_of(user)
 
 
@@ -213,5 +322,17 @@ def names_of_employees(ids: Sequence[int]) -> dict[int, str]:
     return {row.id: row.name for row in reading().execute(query)}
 
 
-def find_openid(identity_id: int) -> str | None:
-    return reading().scalar(select(Identity.openid).where(Identity.id == identity_id))
+@dataclass(frozen=True, slots=True)
+class AccountChoice:
+    name: str
+    title: str
+
+
+def list_account_choices(kind: ChannelKind) -> list[AccountChoice]:
+    """The accounts in use, for somebody who has to say at which one they sign in."""
+    query = (
+        select(ChannelAccount.name, ChannelAccount.title)
+        .where(ChannelAccount.kind == kind, ChannelAccount.is_enabled)
+        .order_by(ChannelAccount.title, ChannelAccount.id)
+    )
+    return [AccountChoice(*row) for row in reading().execute(query)]

@@ -11,12 +11,14 @@ from domain.directory.access import OrgOwned
 
 
 class InboxState(StrEnum):
-    """received → processing → done or ignored; after failures received again, at last dead."""
+    """received → processing → done, ignored or too late; after failures received again, at last
+    dead."""
 
     RECEIVED = "received"
     PROCESSING = "processing"
     DONE = "done"
     IGNORED = "ignored"  # nobody listens to this event
+    TOO_LATE = "too-late"  # what had to be done within seconds was not even tried
     DEAD = "dead"
 
 
@@ -43,6 +45,7 @@ class InboxEvent(OrgOwned, Model):
     state: Mapped[InboxState]
     attempts: Mapped[int] = mapped_column(default=0)
     received_at: Mapped[datetime]
+    deadline_at: Mapped[datetime | None]
     claimed_at: Mapped[datetime | None]
     try_after: Mapped[datetime | None]
     processed_at: Mapped[datetime | None]

@@ -1,44 +1,36 @@
-"""What can be done with callbacks: accept, claim, record what became of them, replay, sweep."""
+"""What can be done with stored callbacks: claim, record what became of them, replay, sweep.
+
+They are stored by ``intake.accept``.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import or_, select, update
-from sqlalchemy.exc import IntegrityError
+from redis.exceptions import RedisError
+from sqlalchemy import ColumnElement, Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.clock import utc_now
-from core.db import reading, transaction
-from core.queues import Job, QueueName, enqueue_after_commit, enqueue_many_after_commit
-from core.security import blind_index, seal, unseal
+from core.db import transaction
+from core.queues import QueueName, queue_length
+from core.security import unseal
 from domain.audit import service as audit
 from domain.directory.access import Actor, Permission
-from domain.directory.accounts import ChannelAccountCredentials
-from domain.inbox.errors import EventNotFound
+from domain.inbox.errors import EventNotFound, RangeTooLong
+from domain.inbox.intake import BODY, LONGEST_WORD, enqueue_events
 from domain.inbox.models import InboxEvent, InboxState
-from domain.inbox.policy import CLAIM_LIFE, FORGOTTEN_AFTER, retry_delay
+from domain.inbox.policy import (
+    CLAIM_LIFE,
+    FORGOTTEN_AFTER,
+    URGENT_FORGOTTEN_AFTER,
+    retry_delay,
+)
+from domain.inbox.queries import EventFilter
 
-BODY = "inbox.body"
 SWEEP_LIMIT = 500
-LONGEST_WORD = 64
+REPLAY_LIMIT = 10_000
 WORKER_DIED = "worker-died"
-
-
-@dataclass(frozen=True, slots=True)
-class Callback:
-    """A verified callback in plain values; ``body`` is decrypted."""
-
-    event: str
-    change_type: str
-    openid: str
-    body: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    event_id: int
-    is_new: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,39 +38,13 @@ class ClaimedEvent:
     id: int
     channel_account_id: int
     attempts: int
-    received_at: datetime
+    claimed_at: datetime
+    deadline_at: datetime | None
     body: str = field(repr=False)
 
-
-def accept(account: ChannelAccountCredentials, callback: Callback) -> Accepted:
-    """Store a callback; the same body of the same account is stored, and enqueued, once.
-
-    Returns only after the commit: what is acknowledged to the platform is in the database.
-    """
-    body_index = blind_index(BODY, callback.body)
-    event = InboxEvent(
-        org_path=account.org_path,
-        channel_account_id=account.id,
-        body_index=body_index,
-        event=callback.event[:LONGEST_WORD],
-        change_type=callback.change_type[:LONGEST_WORD],
-        openid=callback.openid[:LONGEST_WORD],
-        body_sealed=seal(BODY, callback.body),
-        state=InboxState.RECEIVED,
-        received_at=utc_now(),
-    )
-    try:
-        with transaction() as session:
-            session.add(event)
-            session.flush()
-            _enqueue(event.id)
-    except IntegrityError:
-        # The platform repeats until it hears us; the unique key has the last word.
-        stored = _find_event_id(account.id, body_index)
-        if stored is None:
-            raise
-        return Accepted(stored, is_new=False)
-    return Accepted(event.id, is_new=True)
+    @property
+    def is_too_late(self) -> bool:
+        return self.deadline_at is not None and utc_now() >= self.deadline_at
 
 
 def claim(event_id: int) -> ClaimedEvent | None:
@@ -106,18 +72,29 @@ def claim(event_id: int) -> ClaimedEvent | None:
             id=event.id,
             channel_account_id=event.channel_account_id,
             attempts=event.attempts,
-            received_at=event.received_at,
+            claimed_at=now,
+            deadline_at=event.deadline_at,
             body=unseal(BODY, event.body_sealed),
         )
 
 
-def record_processed(claimed: ClaimedEvent, *, is_ignored: bool = False) -> None:
-    """Write down that a claimed event is finished. A claim that was taken over changes nothing."""
+def record_processed(claimed: ClaimedEvent, state: InboxState) -> None:
+    """Write down how a claimed event ended. A claim that was taken over changes nothing."""
+    with transaction() as session:
+        session.execute(
+            update(InboxEvent)
+            .where(*_is_claimed(claimed))
+            .values(state=state, processed_at=utc_now(), reason=None)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def note_in_time(claimed: ClaimedEvent) -> None:
+    """What was urgent is done: if the rest fails and comes again, it is not done again."""
     with transaction() as session:
         event = _get_claimed(session, claimed)
         if event:
-            event.state = InboxState.IGNORED if is_ignored else InboxState.DONE
-            event.processed_at, event.reason = utc_now(), None
+            event.deadline_at = None
 
 
 def record_failed(claimed: ClaimedEvent, reason: str) -> None:
@@ -130,22 +107,38 @@ def record_failed(claimed: ClaimedEvent, reason: str) -> None:
 
 def replay(actor: Actor, event_ids: Sequence[int]) -> int:
     """Handle finished or dead events again. Returns how many were found."""
+    return _replay(actor, InboxEvent.id.in_(event_ids))
+
+
+def replay_all(actor: Actor, wanted: EventFilter) -> int:
+    """Handle a stretch of events again: after a fault of ours, say.
+
+    Returns how many were found; raises RangeTooLong for more than ``REPLAY_LIMIT``.
+    """
+    return _replay(actor, *wanted.conditions())
+
+
+def _replay(actor: Actor, *conditions: ColumnElement[bool]) -> int:
     actor.require(Permission.INBOX_REPLAY)
     with transaction() as session:
         events = session.scalars(
             select(InboxEvent)
             .where(
-                InboxEvent.id.in_(event_ids),
+                *conditions,
                 InboxEvent.visible_to(actor),
                 InboxEvent.state != InboxState.PROCESSING,
             )
+            .order_by(InboxEvent.id)
+            .limit(REPLAY_LIMIT + 1)
             .with_for_update()
         ).all()
+        if len(events) > REPLAY_LIMIT:
+            raise RangeTooLong(limit=REPLAY_LIMIT)
         for event in events:
             event.state, event.attempts, event.try_after = InboxState.RECEIVED, 0, None
             event.processed_at, event.reason = None, None
             audit.record(session, actor, "inbox.event.replayed", event)
-            _enqueue(event.id)
+        enqueue_events([event.id for event in events])
     return len(events)
 
 
@@ -178,50 +171,58 @@ def sweep() -> int:
         for event in stuck:
             _retry_or_bury(event, WORKER_DIED)
         session.flush()
-        due = session.scalars(
-            select(InboxEvent.id)
-            .where(
-                InboxEvent.state == InboxState.RECEIVED,
-                or_(
-                    InboxEvent.try_after <= now,
-                    InboxEvent.try_after.is_(None)
-                    & (InboxEvent.received_at < now - FORGOTTEN_AFTER),
-                ),
-            )
-            .order_by(InboxEvent.id)
-            .limit(SWEEP_LIMIT)
-        ).all()
-        if due:
-            enqueue_many_after_commit(QueueName.INBOX, Job.HANDLE_INBOX_EVENT, list(due))
-    return len(due)
+        found = 0
+        for is_urgent, queue in ((True, QueueName.URGENT), (False, QueueName.INBOX)):
+            # A queue that is still long has forgotten nothing: twice in it is no quicker.
+            if _length(queue) < SWEEP_LIMIT:
+                due = session.scalars(_due(now, is_urgent=is_urgent)).all()
+                enqueue_events(due, is_urgent=is_urgent)
+                found += len(due)
+    return found
 
 
-def _enqueue(event_id: int) -> None:
-    enqueue_after_commit(QueueName.INBOX, Job.HANDLE_INBOX_EVENT, event_id)
-
-
-def _find_event_id(account_id: int, body_index: str) -> int | None:
-    return reading().scalar(
-        select(InboxEvent.id).where(
-            InboxEvent.channel_account_id == account_id, InboxEvent.body_index == body_index
+def _due(now: datetime, *, is_urgent: bool) -> Select[tuple[int]]:
+    forgotten_after = URGENT_FORGOTTEN_AFTER if is_urgent else FORGOTTEN_AFTER
+    urgent = InboxEvent.deadline_at > now
+    return (
+        select(InboxEvent.id)
+        .where(
+            InboxEvent.state == InboxState.RECEIVED,
+            urgent if is_urgent else or_(InboxEvent.deadline_at.is_(None), ~urgent),
+            or_(
+                InboxEvent.try_after <= now,
+                InboxEvent.try_after.is_(None) & (InboxEvent.received_at < now - forgotten_after),
+            ),
         )
+        .order_by(InboxEvent.id)
+        .limit(SWEEP_LIMIT)
     )
 
 
+def _length(queue: QueueName) -> int:
+    try:
+        return queue_length(queue)
+    except RedisError:
+        return 0  # enqueueing says so, and says it once
+
+
 def _get_claimed(session: Session, claimed: ClaimedEvent) -> InboxEvent | None:
-    return session.scalar(
-        select(InboxEvent)
-        .where(
-            InboxEvent.id == claimed.id,
-            InboxEvent.state == InboxState.PROCESSING,
-            InboxEvent.attempts == claimed.attempts,
-        )
-        .with_for_update()
+    return session.scalar(select(InboxEvent).where(*_is_claimed(claimed)).with_for_update())
+
+
+def _is_claimed(claimed: ClaimedEvent) -> tuple[ColumnElement[bool], ...]:
+    """Still in hand under this very claim. A replay begins to count the attempts anew."""
+    return (
+        InboxEvent.id == claimed.id,
+        InboxEvent.state == InboxState.PROCESSING,
+        InboxEvent.claimed_at == claimed.claimed_at,
     )
 
 
 def _retry_or_bury(event: InboxEvent, reason: str) -> None:
-    delay, now = retry_delay(event.attempts), utc_now()
+    now = utc_now()
+    left = event.deadline_at - now if event.deadline_at else None
+    delay = retry_delay(event.attempts, left)
     event.reason = reason[:LONGEST_WORD]
     if delay is None:
         event.state, event.processed_at = InboxState.DEAD, now

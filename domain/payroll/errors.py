@@ -1,6 +1,7 @@
 """How payroll refuses."""
 
 from core.errors import BadInput, Conflict, NotFound
+from domain.audit.refusals import NotYours
 
 
 class BatchNotDraft(Conflict):
@@ -9,6 +10,18 @@ class BatchNotDraft(Conflict):
 
 class BatchAlreadyPublished(Conflict):
     code, message = "batch_already_published", "该批次已经发布，不能重复发布"
+
+
+class BatchNotPublished(Conflict):
+    code, message = "batch_not_published", "这份工资表还没有发布"
+
+
+class RemindedLately(Conflict):
+    code, message = "reminded_lately", "12 小时内已经通知过，请过一段时间再提醒"
+
+
+class NoticeTimeWrong(BadInput):
+    code, message = "notice_time_wrong", "通知时间要在现在之后、{days} 天以内"
 
 
 class RowsStillHeld(Conflict):
@@ -38,6 +51,11 @@ class UploadEmpty(BadInput):
     code, message = "upload_empty", "没有收到文件，请选择工资表（xlsx、xls 或 csv）后再上传"
 
 
+class UploadBlank(BadInput):
+    code = "upload_blank"
+    message = "“{file}”是空文件（0 字节）。请看看是不是选错了文件，或还没有保存、下载完，再重新上传"
+
+
 class UploadTooLarge(BadInput):
     code = "upload_too_large"
     message = "文件超过 {megabytes} MB，请删去无关的工作表和图片后再上传"
@@ -59,14 +77,45 @@ class EmployeeNotOnRoster(NotFound):
     code, message = "employee_not_on_roster", "花名册里没有这位员工，请先更新花名册"
 
 
-class PayslipNotYours(NotFound):
-    """Says nothing about whether the slip exists."""
+class BatchNotYours(NotYours):
+    code, message = "batch_not_yours", "没有找到这一批工资条，请从工资条列表里重新打开"
+    action = "payroll.batch.refused"
 
-    code, message = "payslip_not_yours", "没有找到这张工资条：它可能已撤回，或不属于您"
+
+class RowNotYours(NotYours):
+    code, message = "row_not_yours", "没有找到这一行，请回到这一批的核对页面"
+    action = "payroll.row.refused"
+
+
+class PayslipNotYours(NotYours):
+    """To employees, whose published slips never go away."""
+
+    code, message = "payslip_not_yours", "没有找到这张工资条：链接可能不完整，或它不属于您"
+    action = "payroll.payslip.refused"
+
+
+class SlipNotYours(PayslipNotYours):
+    """To HR, who may have looked at a draft."""
+
+    code, message = "slip_not_yours", "没有找到这张工资条：它所在的那一批可能没有发布就已放弃"
+
+
+class QuestionNotYours(NotYours):
+    code, message = "question_not_yours", "没有找到这个提问：链接可能不完整，或它不属于您"
+    action = "payroll.question.refused"
 
 
 class QuestionEmpty(BadInput):
     code, message = "question_empty", "请写下要问的内容（不超过 500 字）"
+
+
+class AnswerEmpty(BadInput):
+    code, message = "answer_empty", "还没有写回复的内容，请写好后再发送"
+
+
+class AnswerTooLong(BadInput):
+    code = "answer_too_long"
+    message = "回复有 {count} 字，最多 {longest} 字：请删短一些，或分两次回复"
 
 
 class QuestionsTooMany(Conflict):

@@ -26,7 +26,7 @@ class BatchStatus(StrEnum):
 
 
 class HeldStatus(StrEnum):
-    """held → settled (it became a payslip) or left-out."""
+    """held → settled (it became a payslip) or left-out; left-out → held until it is published."""
 
     HELD = "held"
     SETTLED = "settled"

@@ -1,23 +1,23 @@
 """What can be asked of payrolls: finished rows for the desk and for the employee."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, and_, func, not_, or_, select
 
 from core.clock import utc_now
 from core.db import reading
-from core.errors import NotFound
 from core.money import Fen
 from core.paging import PAGE_SIZE, Page, page_of
 from core.security import unseal
+from domain.audit.refusals import strangers_noted
 from domain.directory.access import Actor, Permission
-from domain.directory.models import Employee, Org
+from domain.directory.models import Employee, Org, User
 from domain.payroll import slips
-from domain.payroll.errors import PayslipNotYours
+from domain.payroll.errors import BatchNotYours, PayslipNotYours
 from domain.payroll.models import (
     SLIP,
     BatchStatus,
@@ -28,12 +28,12 @@ from domain.payroll.models import (
     PayslipQuestion,
     QuestionStatus,
 )
-from domain.payroll.service import push_topic, reading_progress, unseal_held
+from domain.payroll.service import campaign_key, reading_progress, unseal_held
 from domain.payroll.sheets import Column, Layout
 from domain.payroll.sheets import HeldRow as HeldContent
 from domain.payroll.slips import SlipContent
-from domain.pushes.models import Push, PushStatus
-from domain.pushes.queries import PushCounts, count_topic, reason_in_words
+from domain.pushes.models import Campaign, Push, PushStatus
+from domain.pushes.queries import PushCounts, count_campaign, reason_in_words
 
 MOST_HELD_SHOWN = 200
 REFUSED_SHOWN = timedelta(days=1)
@@ -66,6 +66,7 @@ class BatchDetail:
     refusal_message: str
     warnings: tuple[str, ...]
     hidden_columns: tuple[str, ...]
+    left_out: int
     rows_done: int
     rows_total: int
     pushes: PushCounts
@@ -78,6 +79,15 @@ class HeldView:
     id: int
     content: HeldContent
     summary: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutView:
+    """A row that nobody gets, and who decided so."""
+
+    held: HeldView
+    decided_by: str
+    decided_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +141,7 @@ def _is_put_away() -> ColumnElement[bool]:
     )
 
 
+@strangers_noted
 def get_batch(actor: Actor, batch_id: int) -> BatchDetail:
     actor.require(Permission.PAYROLL_READ)
     query = _batches(actor).add_columns(
@@ -138,11 +149,12 @@ def get_batch(actor: Actor, batch_id: int) -> BatchDetail:
         PayrollBatch.refusal_message,
         PayrollBatch.warnings,
         PayrollBatch.hidden_columns,
+        _count_held(HeldStatus.LEFT_OUT),
     )
     row = reading().execute(query.where(PayrollBatch.id == batch_id)).one_or_none()
     if row is None:
-        raise NotFound
-    *columns, net_total_fen, refusal, warnings, hidden = row
+        raise BatchNotYours(PayrollBatch, batch_id)
+    *columns, net_total_fen, refusal, warnings, hidden, left_out = row
     done, total = reading_progress(batch_id)
     return BatchDetail(
         row=BatchRow(*columns),
@@ -150,9 +162,10 @@ def get_batch(actor: Actor, batch_id: int) -> BatchDetail:
         refusal_message=refusal or "",
         warnings=tuple(warning["message"] for warning in warnings),
         hidden_columns=tuple(hidden),
+        left_out=left_out,
         rows_done=done,
         rows_total=total,
-        pushes=count_topic(push_topic(batch_id)),
+        pushes=count_campaign(campaign_key(batch_id)),
     )
 
 
@@ -161,12 +174,6 @@ def _batches(actor: Actor) -> Select[Any]:
         query = select(func.count(Payslip.id)).where(Payslip.batch_id == PayrollBatch.id)
         return query.where(*conditions).correlate(PayrollBatch).scalar_subquery()
 
-    held = (
-        select(func.count(HeldRow.id))
-        .where(HeldRow.batch_id == PayrollBatch.id, HeldRow.status == HeldStatus.HELD)
-        .correlate(PayrollBatch)
-        .scalar_subquery()
-    )
     questions = (
         select(func.count(PayslipQuestion.id))
         .join(Payslip, Payslip.id == PayslipQuestion.payslip_id)
@@ -182,16 +189,40 @@ def _batches(actor: Actor) -> Select[Any]:
         PayrollBatch.created_at,
         PayrollBatch.published_at,
         count_slips(),
-        held,
+        _count_held(HeldStatus.HELD),
         count_slips(Payslip.read_at.is_not(None)),
         count_slips(Payslip.confirmed_at.is_not(None)),
         questions,
     ).where(PayrollBatch.visible_to(actor))
 
 
+def _count_held(status: HeldStatus) -> ScalarSelect[int]:
+    return (
+        select(func.count(HeldRow.id))
+        .where(HeldRow.batch_id == PayrollBatch.id, HeldRow.status == status)
+        .correlate(PayrollBatch)
+        .scalar_subquery()
+    )
+
+
 def list_held(actor: Actor, batch_id: int) -> list[HeldView]:
     """The rows that still wait, in the order of the sheet (the first 200)."""
     actor.require(Permission.PAYROLL_READ)
+    return [view for view, _ in _held_rows(actor, batch_id, HeldStatus.HELD)]
+
+
+def list_left_out(actor: Actor, batch_id: int) -> list[LeftOutView]:
+    """The rows left out, in the order of the sheet (the first 200)."""
+    actor.require(Permission.PAYROLL_READ)
+    return [
+        LeftOutView(view, row.name or "", row.decided_at)
+        for view, row in _held_rows(actor, batch_id, HeldStatus.LEFT_OUT)
+    ]
+
+
+def _held_rows(
+    actor: Actor, batch_id: int, status: HeldStatus
+) -> Iterator[tuple[HeldView, Row[Any]]]:
     stored = reading().scalar(
         select(PayrollBatch.layout).where(
             PayrollBatch.id == batch_id, PayrollBatch.visible_to(actor)
@@ -203,17 +234,15 @@ def list_held(actor: Actor, batch_id: int) -> list[HeldView]:
         for part in parts
     ]
     query = (
-        select(HeldRow.id, HeldRow.content_sealed)
-        .where(
-            HeldRow.batch_id == batch_id,
-            HeldRow.visible_to(actor),
-            HeldRow.status == HeldStatus.HELD,
-        )
+        select(HeldRow.id, HeldRow.content_sealed, HeldRow.decided_at, User.name)
+        .outerjoin(User, User.id == HeldRow.decided_by)
+        .where(HeldRow.batch_id == batch_id, HeldRow.visible_to(actor), HeldRow.status == status)
         .order_by(HeldRow.id)
         .limit(MOST_HELD_SHOWN)
     )
-    held = [(row.id, unseal_held(row.content_sealed)) for row in reading().execute(query)]
-    return [HeldView(id_, content, summaries[content.layout]) for id_, content in held]
+    for row in reading().execute(query):
+        content = unseal_held(row.content_sealed)
+        yield HeldView(row.id, content, summaries[content.layout]), row
 
 
 def names_of_candidates(actor: Actor, emp_ids: Sequence[str]) -> dict[str, str]:
@@ -238,6 +267,7 @@ def list_recipients(
 ) -> Page[RecipientRow]:
     """In the order of the sheet; ``name`` narrows them to names that begin so."""
     actor.require(Permission.PAYROLL_READ)
+    published = select(Campaign.id).where(Campaign.key == campaign_key(batch_id))
     query = (
         select(
             Payslip.id,
@@ -252,7 +282,10 @@ def list_recipients(
         .join(Employee, Employee.id == Payslip.employee_id)
         .outerjoin(
             Push,
-            and_(Push.topic == push_topic(batch_id), Push.employee_id == Payslip.employee_id),
+            and_(
+                Push.campaign_id == published.scalar_subquery(),
+                Push.employee_id == Payslip.employee_id,
+            ),
         )
         .where(Payslip.batch_id == batch_id, Payslip.visible_to(actor), Payslip.id > after)
         .order_by(Payslip.id)
@@ -360,21 +393,23 @@ def list_own_payslips(actor: Actor, year: int) -> list[PayslipRow]:
     ]
 
 
+@strangers_noted
 def get_own_payslip(actor: Actor, payslip_id: int) -> PayslipView:
     """The slip's content, for a view that has opened it (``viewing.open_payslip``)."""
     return _get_slip(
+        payslip_id,
         _slips().where(
-            Payslip.id == payslip_id,
             Payslip.employee_id.in_(actor.employee_ids),
             Payslip.published_at.is_not(None),
-        )
+        ),
     )
 
 
+@strangers_noted
 def get_payslip_for_hr(actor: Actor, payslip_id: int) -> PayslipView:
     """As its employee sees it, for a view that has noted the look (``look_at_payslip``)."""
     actor.require(Permission.PAYROLL_READ)
-    return _get_slip(_slips().where(Payslip.id == payslip_id, Payslip.visible_to(actor)))
+    return _get_slip(payslip_id, _slips().where(Payslip.visible_to(actor)))
 
 
 def _slips() -> Select[Any]:
@@ -396,10 +431,10 @@ def _slips() -> Select[Any]:
     )
 
 
-def _get_slip(query: Select[Any]) -> PayslipView:
-    row = reading().execute(query).one_or_none()
+def _get_slip(payslip_id: int, query: Select[Any]) -> PayslipView:
+    row = reading().execute(query.where(Payslip.id == payslip_id)).one_or_none()
     if row is None:
-        raise PayslipNotYours
+        raise PayslipNotYours(Payslip, payslip_id)
     return PayslipView(
         id=row[0],
         batch_id=row[1],

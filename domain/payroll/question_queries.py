@@ -7,12 +7,13 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from core.db import reading
-from core.errors import NotFound
 from core.paging import PAGE_SIZE, Page, page_of
 from core.security import unseal
+from domain.audit.refusals import strangers_noted
 from domain.directory.access import Actor, Permission
 from domain.directory.models import Employee
 from domain.payroll import slips
+from domain.payroll.errors import QuestionNotYours
 from domain.payroll.models import (
     QUESTION,
     SLIP,
@@ -73,21 +74,18 @@ def count_open_questions(actor: Actor) -> int:
     return reading().scalar(query) or 0
 
 
+@strangers_noted
 def get_question(actor: Actor, question_id: int) -> QuestionThread:
     """For HR."""
     actor.require(Permission.PAYROLL_ANSWER)
-    return _thread(
-        _questions().where(PayslipQuestion.id == question_id, PayslipQuestion.visible_to(actor))
-    )
+    return _thread(question_id, _questions().where(PayslipQuestion.visible_to(actor)))
 
 
+@strangers_noted
 def get_own_question(actor: Actor, question_id: int) -> QuestionThread:
     """For the employee who asked."""
     return _thread(
-        _questions().where(
-            PayslipQuestion.id == question_id,
-            PayslipQuestion.employee_id.in_(actor.employee_ids),
-        )
+        question_id, _questions().where(PayslipQuestion.employee_id.in_(actor.employee_ids))
     )
 
 
@@ -139,10 +137,10 @@ def _question_row(row: Any) -> QuestionRow:
     )
 
 
-def _thread(query: Select[Any]) -> QuestionThread:
-    row = reading().execute(query).one_or_none()
+def _thread(question_id: int, query: Select[Any]) -> QuestionThread:
+    row = reading().execute(query.where(PayslipQuestion.id == question_id)).one_or_none()
     if row is None:
-        raise NotFound
+        raise QuestionNotYours(PayslipQuestion, question_id)
     messages = reading().execute(
         select(QuestionMessage.author, QuestionMessage.body_sealed, QuestionMessage.created_at)
         .where(QuestionMessage.question_id == row.id)

@@ -5,13 +5,19 @@ from sqlalchemy.orm import Session
 
 from core.clock import utc_now
 from core.db import transaction
-from core.errors import NotFound
 from core.security import seal, unseal
 from domain.audit import service as audit
+from domain.audit.refusals import strangers_noted
 from domain.directory.access import Actor, Permission
 from domain.directory.queries import name_of_org
 from domain.payroll import policy, slips
-from domain.payroll.errors import PayslipNotYours, QuestionEmpty, QuestionsTooMany
+from domain.payroll.errors import (
+    AnswerEmpty,
+    AnswerTooLong,
+    QuestionEmpty,
+    QuestionNotYours,
+    QuestionsTooMany,
+)
 from domain.payroll.models import (
     QUESTION,
     SLIP,
@@ -22,25 +28,21 @@ from domain.payroll.models import (
     QuestionStatus,
 )
 from domain.payroll.service import account_for_notices
-from domain.payroll.viewing import audit_refusal, own_payslip
+from domain.payroll.viewing import own_payslip
+from domain.pushes.campaigns import NewCampaign, Recipient, request_notice
 from domain.pushes.models import MessageKind
-from domain.pushes.service import NewPush, request_pushes
 
 
+@strangers_noted
 def ask(actor: Actor, payslip_id: int, item: int | None, text: str) -> int:
     """Ask HR about a line of one's slip; the question's id. A second tap asks nothing new."""
     body = _question_text(text)
     with transaction() as session:
         payslip = own_payslip(session, actor, payslip_id)
-        if payslip is None:
-            audit_refusal(session, actor, payslip_id)
-        else:
-            question_id = _add_question(session, actor, payslip, item, body)
-    if payslip is None:
-        raise PayslipNotYours
-    return question_id
+        return _add_question(session, actor, payslip, item, body)
 
 
+@strangers_noted
 def ask_again(actor: Actor, question_id: int, text: str) -> None:
     """Go on asking after an answer; the question is open again."""
     body = _question_text(text)
@@ -54,7 +56,7 @@ def ask_again(actor: Actor, question_id: int, text: str) -> None:
             .with_for_update()
         )
         if question is None:
-            raise PayslipNotYours
+            raise QuestionNotYours(PayslipQuestion, question_id)
         if _was_just_said(session, question, body):
             return
         question.status, question.answered_at = QuestionStatus.OPEN, None
@@ -62,10 +64,11 @@ def ask_again(actor: Actor, question_id: int, text: str) -> None:
         audit.record(session, actor, "payroll.question.asked", question)
 
 
+@strangers_noted
 def answer_question(actor: Actor, question_id: int, text: str) -> None:
     """Answer an employee; the answer comes back to them as a message."""
     actor.require(Permission.PAYROLL_ANSWER)
-    body = _question_text(text)
+    body = _answer_text(text)
     account = account_for_notices(actor)
     with transaction() as session:
         question = session.scalar(
@@ -74,23 +77,21 @@ def answer_question(actor: Actor, question_id: int, text: str) -> None:
             .with_for_update()
         )
         if question is None:
-            raise NotFound
+            raise QuestionNotYours(PayslipQuestion, question_id)
         question.status, question.answered_at = QuestionStatus.ANSWERED, utc_now()
         message_id = _add_message(session, question, Author.HR, actor.id, body)
-        request_pushes(
+        request_notice(
             session,
-            org_path=question.org_path,
-            channel_account_id=account.id,
-            kind=MessageKind.QUESTION_ANSWERED,
-            topic=f"question:{question.id}",
-            params={"enterprise": name_of_org(session, question.org_path)},
-            pushes=[
-                NewPush(
-                    question.employee_id,
-                    f"answer:{message_id}",
-                    f"/me/questions/{question.id}",
-                )
-            ],
+            NewCampaign(
+                org_path=question.org_path,
+                channel_account_id=account.id,
+                kind=MessageKind.QUESTION_ANSWERED,
+                key=f"answer:{message_id}",
+                params={"enterprise": name_of_org(session, question.org_path)},
+                path="/me/questions/{}",
+                requested_by=actor.id,
+            ),
+            [Recipient(question.employee_id, question.id)],
         )
         audit.record(session, actor, "payroll.question.answered", question)
 
@@ -138,10 +139,24 @@ def _was_just_said(session: Session, question: PayslipQuestion, body: str) -> bo
 
 
 def _question_text(text: str) -> str:
-    body = text.strip()
+    body = _plain(text)
     if not body or len(body) > policy.LONGEST_QUESTION:
         raise QuestionEmpty
     return body
+
+
+def _answer_text(text: str) -> str:
+    body = _plain(text)
+    if not body:
+        raise AnswerEmpty
+    if len(body) > policy.LONGEST_QUESTION:
+        raise AnswerTooLong(count=len(body), longest=policy.LONGEST_QUESTION)
+    return body
+
+
+def _plain(text: str) -> str:
+    """A browser sends each line break as two characters, and counts one against the limit."""
+    return text.replace("\r\n", "\n").strip()
 
 
 def _add_message(

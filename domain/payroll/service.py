@@ -4,15 +4,15 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.clock import business_date, utc_now
 from core.db import after_commit, reading, transaction
-from core.errors import NotFound
 from core.files import files
 from core.log import logger
 from core.money import Fen
@@ -21,6 +21,7 @@ from core.redis import PREFIX, redis
 from core.security import seal, unseal
 from core.settings import get_settings
 from domain.audit import service as audit
+from domain.audit.refusals import strangers_noted
 from domain.directory.access import Actor, Permission
 from domain.directory.accounts import ChannelAccountCredentials
 from domain.directory.channel_accounts import official_account_for
@@ -32,14 +33,20 @@ from domain.payroll import policy, slips
 from domain.payroll.errors import (
     BatchAlreadyPublished,
     BatchNotDraft,
+    BatchNotPublished,
+    BatchNotYours,
     EmployeeHasSlip,
     EmployeeNotOnRoster,
     NothingToPublish,
     NoticesNotOpen,
+    NoticeTimeWrong,
     PeriodMissing,
+    RemindedLately,
     RowDecided,
+    RowNotYours,
     RowsStillHeld,
     SheetUploadedAlready,
+    UploadBlank,
     UploadEmpty,
     UploadTooLarge,
 )
@@ -62,8 +69,15 @@ from domain.payroll.sheets import (
     recheck,
 )
 from domain.payroll.sheets import HeldRow as HeldContent
-from domain.pushes.models import MessageKind
-from domain.pushes.service import NewPush, request_pushes
+from domain.pushes.audiences import audience
+from domain.pushes.campaigns import NewCampaign, request_campaign
+from domain.pushes.models import Campaign, MessageKind
+
+# Who a campaign is for; the names stand in campaigns and may not change.
+PAYSLIPS, UNREAD_PAYSLIPS = "payslips", "unread-payslips"
+REMIND_AFTER = timedelta(hours=12)
+# A notice of a published slip that comes later than this is not news any more.
+NOTICE_WITHIN = timedelta(days=7)
 
 BULK = 1000
 PROGRESS_SECONDS = 3600
@@ -79,7 +93,7 @@ READ_FAILED_MESSAGE = "读取“{file}”时出了问题，系统已记录。请
 def upload_sheet(actor: Actor, content: bytes, file_name: str, period: str = "") -> PayrollBatch:
     """Take a sheet in; a job reads it. The same file comes in once while its batch is alive."""
     actor.require(Permission.PAYROLL_UPLOAD)
-    _refuse_size(content)
+    _refuse_size(content, file_name)
     digest = hashlib.sha256(actor.org_path.encode() + b"\0" + content).hexdigest()
     if twin := _find_twin(actor, digest):
         raise SheetUploadedAlready(batch_id=twin)
@@ -112,10 +126,12 @@ def _add_batch(
     return batch
 
 
-def _refuse_size(content: bytes) -> None:
+def _refuse_size(content: bytes, file_name: str) -> None:
     limit = get_settings().upload_limit_bytes
-    if not content:
+    if not content and not file_name:
         raise UploadEmpty
+    if not content:
+        raise UploadBlank(file=file_name[-LONGEST_FILE_NAME:])
     if len(content) > limit:
         raise UploadTooLarge(megabytes=limit // 1024 // 1024)
 
@@ -292,6 +308,7 @@ def _progress_key(batch_id: int) -> str:
 # --- correcting a draft ---------------------------------------------------------------------
 
 
+@strangers_noted
 def settle_row(
     actor: Actor, held_id: int, cells: Mapping[str, str], *, emp_id: str | None = None
 ) -> HeldContent | None:
@@ -320,6 +337,7 @@ def settle_row(
     return None
 
 
+@strangers_noted
 def leave_out(actor: Actor, held_id: int) -> None:
     """This row gets no payslip, by a person's decision."""
     actor.require(Permission.PAYROLL_UPLOAD)
@@ -329,6 +347,17 @@ def leave_out(actor: Actor, held_id: int) -> None:
         audit.record(session, actor, "payroll.row.left_out", held, batch=batch.id)
 
 
+@strangers_noted
+def restore_row(actor: Actor, held_id: int) -> None:
+    """A row that was left out waits for a decision again."""
+    actor.require(Permission.PAYROLL_UPLOAD)
+    with transaction() as session:
+        held, batch = _held_for_update(session, actor, held_id, HeldStatus.LEFT_OUT)
+        held.status, held.decided_at, held.decided_by = HeldStatus.HELD, None, None
+        audit.record(session, actor, "payroll.row.restored", held, batch=batch.id)
+
+
+@strangers_noted
 def set_period(actor: Actor, batch_id: int, period: str) -> None:
     actor.require(Permission.PAYROLL_UPLOAD)
     plain = policy.plain_period(period)
@@ -341,6 +370,7 @@ def set_period(actor: Actor, batch_id: int, period: str) -> None:
         audit.record(session, actor, "payroll.batch.period_set", batch)
 
 
+@strangers_noted
 def discard_batch(actor: Actor, batch_id: int) -> None:
     """Throw a draft away with all its slips; its file may be uploaded again."""
     actor.require(Permission.PAYROLL_UPLOAD)
@@ -354,15 +384,17 @@ def discard_batch(actor: Actor, batch_id: int) -> None:
         audit.record(session, actor, "payroll.batch.discarded", batch)
 
 
-def _held_for_update(session: Session, actor: Actor, held_id: int) -> tuple[HeldRow, PayrollBatch]:
+def _held_for_update(
+    session: Session, actor: Actor, held_id: int, status: HeldStatus = HeldStatus.HELD
+) -> tuple[HeldRow, PayrollBatch]:
     held = session.scalar(
         select(HeldRow).where(HeldRow.id == held_id, HeldRow.visible_to(actor)).with_for_update()
     )
     if held is None:
-        raise NotFound
+        raise RowNotYours(HeldRow, held_id)
     batch = _own_batch_for_update(session, actor, held.batch_id)
     _refuse_unless_draft(batch)
-    if held.status is not HeldStatus.HELD:
+    if held.status is not status:
         raise RowDecided
     return held, batch
 
@@ -394,9 +426,15 @@ def _add_slip(session: Session, batch: PayrollBatch, employee_id: int, row: Acce
 # --- publishing -----------------------------------------------------------------------------
 
 
-def publish_batch(actor: Actor, batch_id: int) -> PayrollBatch:
-    """Make a draft batch readable by its employees and push one notice to each."""
+@strangers_noted
+def publish_batch(
+    actor: Actor, batch_id: int, *, starts_at: datetime | None = None, is_gradual: bool = False
+) -> PayrollBatch:
+    """Make a draft batch readable by its employees, at once, and push one notice to each: now or
+    at ``starts_at``, to all or first to a few."""
     actor.require(Permission.PAYROLL_PUBLISH)
+    if starts_at and not utc_now() < starts_at <= utc_now() + NOTICE_WITHIN:
+        raise NoticeTimeWrong(days=NOTICE_WITHIN.days)
     account = account_for_notices(actor)
     with transaction() as session:
         batch = _own_batch_for_update(session, actor, batch_id)
@@ -417,17 +455,21 @@ def publish_batch(actor: Actor, batch_id: int) -> PayrollBatch:
         batch.content_hash = slips.content_hash(
             (row.employee_id, unseal(SLIP, row.content_sealed)) for row in rows
         )
-        request_pushes(
+        request_campaign(
             session,
-            org_path=batch.org_path,
-            channel_account_id=account.id,
-            kind=MessageKind.PAYSLIP_READY,
-            topic=push_topic(batch.id),
-            params={"enterprise": name_of_org(session, batch.org_path), "period": batch.period},
-            pushes=[
-                NewPush(row.employee_id, f"payslip:{row.id}", f"/me/payslips/{row.id}")
-                for row in rows
-            ],
+            NewCampaign(
+                org_path=batch.org_path,
+                channel_account_id=account.id,
+                kind=MessageKind.PAYSLIP_READY,
+                key=campaign_key(batch.id),
+                params={"enterprise": name_of_org(session, batch.org_path), "period": batch.period},
+                path="/me/payslips/{}",
+                starts_at=starts_at,
+                is_gradual=is_gradual,
+                requested_by=actor.id,
+            ),
+            audience=PAYSLIPS,
+            audience_id=batch.id,
         )
         audit.record(session, actor, "payroll.batch.published", batch, payslips=len(rows))
     return batch
@@ -456,8 +498,53 @@ def _refuse_unpublishable(session: Session, batch: PayrollBatch) -> None:
         raise PeriodMissing
 
 
-def push_topic(batch_id: int) -> str:
+def remind_unread(actor: Actor, batch_id: int) -> Campaign:
+    """Tell once more those who have not opened their payslip, twice a day at most."""
+    actor.require(Permission.PUSHES_CONTROL)
+    account = account_for_notices(actor)
+    with transaction() as session:
+        batch = _own_batch_for_update(session, actor, batch_id)
+        if batch.status is not BatchStatus.PUBLISHED:
+            raise BatchNotPublished
+        stem = f"{campaign_key(batch.id)}:reminder:"
+        before = session.execute(
+            select(func.count(), func.max(Campaign.created_at)).where(Campaign.key.like(f"{stem}%"))
+        ).one()
+        said_at = before[1] or batch.published_at
+        if said_at and utc_now() - said_at < REMIND_AFTER:
+            raise RemindedLately
+        campaign = request_campaign(
+            session,
+            NewCampaign(
+                org_path=batch.org_path,
+                channel_account_id=account.id,
+                kind=MessageKind.PAYSLIP_REMINDER,
+                key=f"{stem}{before[0] + 1}",
+                params={"enterprise": name_of_org(session, batch.org_path), "period": batch.period},
+                path="/me/payslips/{}",
+                requested_by=actor.id,
+            ),
+            audience=UNREAD_PAYSLIPS,
+            audience_id=batch.id,
+        )
+        audit.record(session, actor, "payroll.batch.reminded", batch)
+    return campaign
+
+
+def campaign_key(batch_id: int) -> str:
     return f"payroll:{batch_id}"
+
+
+@audience(PAYSLIPS)
+def _payslips(batch_id: int) -> Select[Any]:
+    return select(Payslip.id.label("subject_id"), Payslip.employee_id).where(
+        Payslip.batch_id == batch_id
+    )
+
+
+@audience(UNREAD_PAYSLIPS)
+def _unread_payslips(batch_id: int) -> Select[Any]:
+    return _payslips(batch_id).where(Payslip.read_at.is_(None))
 
 
 def _refuse_unless_draft(batch: PayrollBatch) -> None:
@@ -472,7 +559,7 @@ def _own_batch_for_update(session: Session, actor: Actor, batch_id: int) -> Payr
         .with_for_update()
     )
     if batch is None:
-        raise NotFound
+        raise BatchNotYours(PayrollBatch, batch_id)
     return batch
 
 

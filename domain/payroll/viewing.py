@@ -5,40 +5,34 @@ from sqlalchemy.orm import Session
 
 from core.clock import utc_now
 from core.db import transaction
-from core.errors import NotFound
 from domain.audit import service as audit
+from domain.audit.refusals import strangers_noted
 from domain.directory.access import Actor, Permission
-from domain.payroll.errors import PayslipNotYours
+from domain.payroll.errors import PayslipNotYours, SlipNotYours
 from domain.payroll.models import Payslip
 
 
+@strangers_noted
 def open_payslip(actor: Actor, payslip_id: int) -> Payslip:
-    """Look at one's own slip: noted as read, and audited. A stranger's try is audited too."""
+    """Look at one's own slip: noted as read, and audited."""
     with transaction() as session:
         payslip = own_payslip(session, actor, payslip_id)
-        if payslip is not None:
-            payslip.read_at = payslip.read_at or utc_now()
-            audit.record(session, actor, "payroll.payslip.opened", payslip)
-        else:
-            audit_refusal(session, actor, payslip_id)
-    if payslip is None:
-        raise PayslipNotYours
+        payslip.read_at = payslip.read_at or utc_now()
+        audit.record(session, actor, "payroll.payslip.opened", payslip)
     return payslip
 
 
+@strangers_noted
 def confirm_payslip(actor: Actor, payslip_id: int) -> None:
     """ "I have read it and agree." Twice is once."""
     with transaction() as session:
         payslip = own_payslip(session, actor, payslip_id)
-        if payslip is not None and payslip.confirmed_at is None:
+        if payslip.confirmed_at is None:
             payslip.confirmed_at = utc_now()
             audit.record(session, actor, "payroll.payslip.confirmed", payslip)
-        elif payslip is None:
-            audit_refusal(session, actor, payslip_id)
-    if payslip is None:
-        raise PayslipNotYours
 
 
+@strangers_noted
 def look_at_payslip(actor: Actor, payslip_id: int) -> Payslip:
     """HR looks at one slip as its employee will see it: audited, and not noted as read."""
     actor.require(Permission.PAYROLL_READ)
@@ -47,14 +41,14 @@ def look_at_payslip(actor: Actor, payslip_id: int) -> Payslip:
             select(Payslip).where(Payslip.id == payslip_id, Payslip.visible_to(actor))
         )
         if payslip is None:
-            raise NotFound
+            raise SlipNotYours(Payslip, payslip_id)
         audit.record(session, actor, "payroll.payslip.looked_at", payslip)
     return payslip
 
 
-def own_payslip(session: Session, actor: Actor, payslip_id: int) -> Payslip | None:
-    """A published slip of the actor's own, locked; None for anybody else's."""
-    return session.scalar(
+def own_payslip(session: Session, actor: Actor, payslip_id: int) -> Payslip:
+    """A published slip of the actor's own, locked."""
+    payslip = session.scalar(
         select(Payslip)
         .where(
             Payslip.id == payslip_id,
@@ -63,9 +57,6 @@ def own_payslip(session: Session, actor: Actor, payslip_id: int) -> Payslip | No
         )
         .with_for_update()
     )
-
-
-def audit_refusal(session: Session, actor: Actor, payslip_id: int) -> None:
-    payslip = session.get(Payslip, payslip_id)
-    if payslip is not None:
-        audit.record(session, actor, "payroll.payslip.refused", payslip)
+    if payslip is None:
+        raise PayslipNotYours(Payslip, payslip_id)
+    return payslip

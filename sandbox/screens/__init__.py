@@ -4,13 +4,19 @@ from pathlib import Path
 
 from aiohttp import web
 
-from sandbox.screens import hall, phone
+from sandbox.screens import desktop, hall, phone
 
 FOLDER = Path(__file__).parent
 ASSETS = {
     "sandbox.css": "text/css",
     "phone.js": "text/javascript",
     "hall.js": "text/javascript",
+    "desktop.js": "text/javascript",
+    "tools.js": "text/javascript",
+    "messages.js": "text/javascript",
+    "client.js": "text/javascript",
+    "events.js": "text/javascript",
+    "desktop.css": "text/css",
     "icon.svg": "image/svg+xml",
 }
 
@@ -19,6 +25,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get("/static/{name}", asset)
     phone.add_routes(app)
     hall.add_routes(app)
+    desktop.add_routes(app)
 
 
 async def asset(request: web.Request) -> web.Response:

@@ -1,97 +1,16 @@
 "use strict";
 
-const $ = (id) => document.getElementById(id);
 const phone = $("phone");
 const isDesk = () => matchMedia("(min-width: 761px)").matches;
 
 const opened = new URLSearchParams(location.search).get("chat") || "";
 const state = {
   person: phone.dataset.person,
-  view: opened ? "chat" : "chats", // chats, chat, scan, me
+  view: opened ? "chat" : "chats", // chats, chat, events, scan, me
   account: opened,
   isTyping: false,
   openMenu: -1,
 };
-
-/* Small tools */
-
-function el(tag, attributes, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes || {})) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value);
-  }
-  node.append(...children.filter((child) => child !== null && child !== undefined));
-  return node;
-}
-
-function icon(path) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  const shape = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  shape.setAttribute("d", path);
-  svg.append(shape);
-  return svg;
-}
-
-const ICONS = {
-  chats: "M4 5h16v11H11l-4 4v-4H4z",
-  scan: "M4 8V4h4M16 4h4v4M20 16v4h-4M8 20H4v-4M3 12h18",
-  me: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4 20c1-4 4-6 8-6s7 2 8 6",
-  keyboard: "M3 6h18v12H3zM7 10h.1M12 10h.1M17 10h.1M8 14h8",
-  menu: "M5 7h14M5 12h14M5 17h14",
-};
-
-async function ask(path, options) {
-  const response = await fetch(path, options);
-  if (response.ok) return response.json();
-  const problem = await response.json().catch(() => ({}));
-  throw new Error(problem.error || "没有成功，请再试一次");
-}
-
-const tell = (path, body) => ask(path, { method: "POST", body: JSON.stringify(body) });
-
-let toastTimer = 0;
-function toast(sentence) {
-  $("toast").textContent = sentence;
-  $("toast").hidden = false;
-  clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => ($("toast").hidden = true), 2600);
-}
-
-async function trying(work) {
-  try {
-    return await work();
-  } catch (error) {
-    toast(error.message);
-    return null;
-  }
-}
-
-function shortTime(text) {
-  if (!text) return "";
-  const at = new Date(text);
-  const clock = at.toLocaleTimeString("zh-CN", { hour: "2-digit", minute: "2-digit", hour12: false });
-  const isToday = at.toDateString() === new Date().toDateString();
-  return isToday ? clock : `${at.getMonth() + 1}月${at.getDate()}日`;
-}
-
-function longTime(text) {
-  const at = new Date(text);
-  const clock = at.toLocaleTimeString("zh-CN", { hour: "2-digit", minute: "2-digit", hour12: false });
-  return at.toDateString() === new Date().toDateString() ? clock : `${shortTime(text)} ${clock}`;
-}
-
-function avatar(name, isAccount) {
-  const number = [...name].reduce((sum, char) => sum + char.codePointAt(0), 0) % 6;
-  const look = isAccount ? "avatar avatar-account" : `avatar avatar-${number}`;
-  return el("span", { class: look, "aria-hidden": "true" }, name.slice(0, 1));
-}
-
-function badge(count) {
-  return count ? el("span", { class: "badge" }, count > 99 ? "99+" : String(count)) : null;
-}
 
 /* Opening pages as this person */
 
@@ -308,7 +227,10 @@ const LINKS = /<a\s[^>]*href=["'](https?:[^"']+)["'][^>]*>([^<]*)<\/a>|(https?:\
 
 function textParts(message) {
   if (message.kind === "msgmenu") return menuChoices(message);
-  if (message.kind !== "text") return [`[${message.kind}]`];
+  if (message.kind !== "text") {
+    const words = [`[${message.name}] ${message.title || message.label || ""}`];
+    return message.url ? [...words, pageLink(message.url, "choice", message.url)] : words;
+  }
   const parts = [];
   let from = 0;
   for (const match of message.text.matchAll(LINKS)) {
@@ -374,10 +296,53 @@ function tapMenu(button) {
   if (button.type === "view") {
     openPage(button.url);
     act("view", button.url);
-  } else {
+  } else if (button.type === "click") {
     act("click", button.key);
+  } else if (button.type === "miniprogram") {
+    toast("沙盒里还没有小程序，只告诉公众号");
+    cause({ event: "view_miniprogram", key: button.pagepath || button.url });
+  } else {
+    // What was scanned, taken or found is for the person to say.
+    showEvents().then(() => panel && panel.choose(button.type, { key: button.key }));
   }
   refresh();
+}
+
+/* 更多事件: whatever else can happen between a person and an account */
+
+let panel = null;
+let panelOf = "";
+
+const cause = (wish) =>
+  tell(`/phone/${state.person}/chats/${encodeURIComponent(state.account)}`, { act: "event", wish });
+
+async function showEvents() {
+  go("events", state.account);
+  const owner = `${state.person} ${state.account}`;
+  if (panelOf !== owner) {
+    const chat = await ask(`/phone/${state.person}/chats/${encodeURIComponent(state.account)}`);
+    const { forms } = await ask("/phone/forms");
+    panelOf = owner;
+    panel = eventPanel({ forms, defaults: () => ({ template_id: chat.template_id }), send: cause });
+  }
+  return refresh();
+}
+
+async function showEventPanel(mine) {
+  const account = mine.chats.find((one) => one.account === state.account);
+  if (!account) {
+    go("chats");
+    return;
+  }
+  frame(account.title, { back: true });
+  $("foot").replaceChildren();
+  if (!panel || panelOf !== `${state.person} ${state.account}`) return;
+  if (!panel.node.isConnected) {
+    $("screen").replaceChildren(panel.node);
+    shown = "";
+  }
+  const { callbacks } = await ask(`/phone/${state.person}/chats/${encodeURIComponent(state.account)}/outcomes`);
+  panel.showOutcomes(callbacks);
 }
 
 function toggle(chat, picture, label) {
@@ -425,7 +390,7 @@ function sheet(title, choices) {
 function chatSheet(chat) {
   const follow = chat.followed ? ["不再关注", () => act("unfollow")] : ["关注公众号", () => act("follow")];
   const block = chat.blocked ? ["接收消息", () => act("unblock")] : ["拒收该公众号的消息", () => act("block")];
-  sheet(`${chat.title} · openid ${chat.openid}`, [follow, block]);
+  sheet(`${chat.title} · openid ${chat.openid}`, [["更多事件", () => trying(showEvents)], follow, block]);
 }
 
 function cardSheet(message) {
@@ -534,7 +499,7 @@ async function showMe(mine) {
 
 /* Keeping the picture true */
 
-const SCREENS = { chats: showChats, chat: showChat, scan: showScanner, me: showMe };
+const SCREENS = { chats: showChats, chat: showChat, events: showEventPanel, scan: showScanner, me: showMe };
 let isBusy = false;
 let isStale = false;
 let arePeopleStale = true;
@@ -590,7 +555,7 @@ async function draw() {
   await SCREENS[state.view](mine);
 }
 
-$("back").addEventListener("click", () => go("chats"));
+$("back").addEventListener("click", () => (state.view === "events" ? go("chat", state.account) : go("chats")));
 $("search").addEventListener("input", refresh);
 $("people-rows").addEventListener("pointerleave", refresh);
 new EventSource("/phone/live").addEventListener("message", refreshLive);

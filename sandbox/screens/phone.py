@@ -1,20 +1,25 @@
 """The phone: what its holder sees, and what tapping does."""
 
 import io
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from aiohttp import web
 from PIL import Image, UnidentifiedImageError
+from pydantic import ValidationError
 
 from sandbox.clock import as_text
 from sandbox.keys import WORLD
 from sandbox.looks import page
+from sandbox.screens.asked import read_body, refused
+from sandbox.screens.conversations import NAMES
+from sandbox.screens.forms import PHONE
+from sandbox.screens.outcomes import outcomes_json
 from sandbox.screens.stream import stream
 from sandbox.state import Account, Fan, Json, Message, Person
-from sandbox.wechat import events, menus, qrcodes
+from sandbox.wechat import deeds, events, menus, qrcodes
 from sandbox.wechat.library import labelled_fields_of
 from sandbox.wechat.pages import PERSON_COOKIE, person_of
+from sandbox.wechat.wishes import Wish
 from sandbox.world import World
 
 UPDATE_SECONDS = 0.3
@@ -30,9 +35,11 @@ def add_routes(app: web.Application) -> None:
     router.add_get("/phone/live", live)
     router.add_get("/phone/people", people)
     router.add_get("/phone/codes", codes)
+    router.add_get("/phone/forms", list_forms)
     router.add_get("/phone/{person}", chats)
     router.add_get("/phone/{person}/chats/{account}", chat)
     router.add_post("/phone/{person}/chats/{account}", act)
+    router.add_get("/phone/{person}/chats/{account}/outcomes", list_outcomes)
     router.add_post("/phone/{person}/scan", scan)
     router.add_post("/phone/{person}/picture", scan_picture)
 
@@ -124,6 +131,7 @@ async def chat(request: web.Request) -> web.Response:
             "followed": fan.subscribed,
             "blocked": fan.blocked,
             "menu": menu["button"] if menu else [],
+            "template_id": next(iter(account.templates), ""),
             "messages": [_message_json(account, fan, message) for message in messages],
         }
     )
@@ -131,11 +139,14 @@ async def chat(request: web.Request) -> web.Response:
 
 async def act(request: web.Request) -> web.Response:
     world, account = request.app[WORLD], _account(request)
-    fan, body = world.fan_of(account, _person(request)), await _body(request)
+    fan, body = world.fan_of(account, _person(request)), await read_body(request)
     try:
         _do(world, account, fan, body)
-    except events.Impossible:
-        return _refused("请先关注该公众号")
+    except ValidationError as error:
+        fields = "、".join(".".join(map(str, one["loc"])) for one in error.errors())
+        return refused(f"这些字段填得不对：{fields}")
+    except events.Impossible as problem:
+        return refused(f"沙盒做不到：{problem}" if fan.subscribed else "请先关注该公众号")
     world.hub.changed()
     return web.json_response({})
 
@@ -157,8 +168,22 @@ def _do(world: World, account: Account, fan: Fan, body: Json) -> None:
             events.mute(world, fan, value, muted=name == "mute")
         case "block" | "unblock" as name:
             events.block(world, fan, blocked=name == "block")
+        case "event" if isinstance(body.get("wish"), dict):
+            given = body["wish"] | {"account": account.name, "openid": fan.openid}
+            deeds.cause(world, account, fan, Wish.model_validate(given))
         case _:
             raise web.HTTPBadRequest
+
+
+async def list_forms(_: web.Request) -> web.Response:
+    return web.json_response({"forms": [one.as_json() for one in PHONE]})
+
+
+async def list_outcomes(request: web.Request) -> web.Response:
+    """What became of the callbacks about this person."""
+    world, account = request.app[WORLD], _account(request)
+    openid = world.fan_of(account, _person(request)).openid
+    return web.json_response(outcomes_json(world, [account], PHONE, openid))
 
 
 async def codes(request: web.Request) -> web.Response:
@@ -187,21 +212,21 @@ async def codes(request: web.Request) -> web.Response:
 
 
 async def scan(request: web.Request) -> web.Response:
-    return _scanned(request, str((await _body(request)).get("text", "")).strip())
+    return _scanned(request, str((await read_body(request)).get("text", "")).strip())
 
 
 async def scan_picture(request: web.Request) -> web.Response:
     try:
         import zxingcpp  # noqa: PLC0415 -- optional: only pictures need it, links do not
     except ImportError:
-        return _refused("这台机器没有安装图片识别组件 zxing-cpp，请粘贴二维码里的链接")
+        return refused("这台机器没有安装图片识别组件 zxing-cpp，请粘贴二维码里的链接")
     try:
         picture = Image.open(io.BytesIO(await request.read())).convert("L")
     except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
-        return _refused("这不是图片，请换一张二维码图片")
+        return refused("这不是图片，请换一张二维码图片")
     found = zxingcpp.read_barcodes(picture)
     if not found:
-        return _refused("图片里没有找到二维码")
+        return refused("图片里没有找到二维码")
     return _scanned(request, found[0].text)
 
 
@@ -213,12 +238,12 @@ def _scanned(request: web.Request, text: str) -> web.Response:
     if code is None:
         if urlsplit(text).scheme in {"http", "https"} and not text.startswith(qrcodes.ADDRESS):
             return web.json_response({"url": text})
-        return _refused("没有识别出可以打开的内容，请检查链接")
+        return refused("没有识别出可以打开的内容，请检查链接")
     account = world.state.accounts[code.account]
     try:
         events.scan(world, account, world.fan_of(account, person), code)
     except events.Impossible as error:
-        return _refused(str(error))
+        return refused(str(error))
     world.hub.changed()
     return web.json_response({"account": account.name})
 
@@ -228,10 +253,11 @@ def _message_json(account: Account, fan: Fan, message: Message) -> Json:
         **message.extra,
         "id": message.msgid,
         "kind": message.kind,
+        "name": NAMES.get(message.kind, message.kind),
         "mine": message.from_person,
         "at": as_text(message.at),
         "text": message.content,
-        "url": message.url,
+        "url": message.url or message.extra.get("url", ""),
     }
     if message.kind != "template":
         return answer
@@ -251,7 +277,7 @@ def _summary(world: World, message: Message) -> str:
         return template.title if template else "模板消息"
     if message.kind == "news":
         return "[图文] " + str((message.extra.get("articles") or [{}])[0].get("title") or "")
-    return message.content or f"[{message.kind}]"
+    return message.content or f"[{NAMES.get(message.kind, message.kind)}]"
 
 
 def _fans(world: World, person: Person) -> list[tuple[Account, Fan]]:
@@ -275,15 +301,3 @@ def _account(request: web.Request) -> Account:
         if account.name == name:
             return account
     raise web.HTTPNotFound
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
-    try:
-        body = await request.json()
-    except ValueError:
-        raise web.HTTPBadRequest from None
-    return body if isinstance(body, dict) else {}
-
-
-def _refused(sentence: str) -> web.Response:
-    return web.json_response({"error": sentence}, status=400)

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.keys import WORLD
-from sandbox.state import Account, Json
+from sandbox.state import Account, Json, Kind
 from sandbox.wechat import jssdk, menus, messages, oauth, qrcodes, quotas, tokens, users
 from sandbox.wechat.call import Call
 from sandbox.wechat.errors import Refusal
@@ -46,6 +46,14 @@ def check_callback(call: Call) -> Json:
     answer = {"dns": [dns], "ping": [ping]}
     return answer if action == "all" else {action: answer[action]}
 
+
+# Both kinds of account have these.
+SHARED = frozenset(
+    {
+        *("/cgi-bin/get_api_domain_ip", "/cgi-bin/getcallbackip", "/cgi-bin/callback/check"),
+        *("/cgi-bin/clear_quota", "/cgi-bin/openapi/quota/get"),
+    }
+)
 
 APIS = {
     "/cgi-bin/get_api_domain_ip": Api(GET, lambda _: LOOPBACK_IPS),
@@ -121,6 +129,12 @@ def parse(raw: bytes) -> Json:
     return body
 
 
+def _require_right(account: Account, path: str) -> None:
+    """A mini-program's token opens what both kinds have; its own APIs are not played."""
+    if account.kind is Kind.MINIPROGRAM and path not in SHARED:
+        raise Refusal(48001)
+
+
 def _with_token(path: str, api: Api) -> Handler:
     async def handle(request: web.Request) -> web.Response:
         world = request.app[WORLD]
@@ -128,6 +142,7 @@ def _with_token(path: str, api: Api) -> Handler:
         try:
             account = tokens.account_of(world, request.query.get("access_token", ""), now)
             _require_method(request, api.method)
+            _require_right(account, path)
             quotas.spend(account, path, now)
             body = parse(await request.read()) if api.method == POST else {}
             answer = api.handle(Call(world, account, request.query, body, now))
@@ -194,12 +209,12 @@ async def clear_quota_by_secret(request: web.Request) -> web.Response:
 
 def _applicant(world: World, asked: Mapping[str, Any], ip: str) -> Account:
     """The account that asks for a token. The appid is looked at first, even before grant_type."""
-    account = world.official_account(str(asked.get("appid", "")))
+    account = world.token_owner(str(asked.get("appid", "")))
     if account is None:
         raise Refusal(40013)
     if asked.get("grant_type") != "client_credential":
         raise Refusal(40002)
-    oauth.account_with_secret(world, asked)
+    oauth.check_secret(account, asked)
     if account.settings.secret_frozen:
         raise Refusal(40243)
     allowed = account.settings.ip_allowlist

@@ -1,8 +1,7 @@
 """What people do in WeChat, and what the platform tells the account about it."""
 
-from xml.sax.saxutils import escape
-
-from sandbox.state import Account, Fan, Message, QrCode, StatusSpelling, Window
+from sandbox.state import Account, Fan, Json, Message, QrCode, StatusSpelling, Window
+from sandbox.wecom.xml import as_xml
 from sandbox.world import Callback, World
 
 WROTE = (48 * 3600, 5)  # seconds, messages
@@ -49,30 +48,70 @@ def scan(world: World, account: Account, fan: Fan, code: QrCode) -> Callback | N
     return _event(world, account, fan, "SCAN", {"EventKey": code.scene, "Ticket": code.ticket})
 
 
-def click(world: World, account: Account, fan: Fan, key: str) -> Callback | None:
+def click(
+    world: World, account: Account, fan: Fan, key: str, more: Json | None = None
+) -> Callback | None:
+    return tap(world, account, fan, "CLICK", {"EventKey": key} | (more or {}))
+
+
+def tap(world: World, account: Account, fan: Fan, name: str, fields: Json) -> Callback | None:
+    """A button of the menu; all but plain links open the short window for answers."""
     _require_follower(fan)
     _touch(world, fan)
-    return _event(world, account, fan, "CLICK", {"EventKey": key})
+    return _event(world, account, fan, name, fields)
 
 
-def view(world: World, account: Account, fan: Fan, url: str) -> Callback | None:
+def view(
+    world: World, account: Account, fan: Fan, url: str, more: Json | None = None
+) -> Callback | None:
+    return report(world, account, fan, "VIEW", {"EventKey": url, "MenuId": 1} | (more or {}))
+
+
+def report(world: World, account: Account, fan: Fan, name: str, fields: Json) -> Callback | None:
+    """What WeChat tells without giving the account a right to answer."""
     _require_follower(fan)
-    return _event(world, account, fan, "VIEW", {"EventKey": url, "MenuId": "1"})
+    return _event(world, account, fan, name, fields)
 
 
-def write(world: World, account: Account, fan: Fan, content: str) -> Callback | None:
+def write(
+    world: World, account: Account, fan: Fan, content: str, more: Json | None = None
+) -> Callback | None:
+    content = "".join(char for char in content if char.isprintable() or char == "\n")
+    return send(world, account, fan, "text", {"Content": content} | (more or {}), {}, content)
+
+
+def send(
+    world: World,
+    account: Account,
+    fan: Fan,
+    kind: str,
+    fields: Json,
+    shown: Json,
+    content: str = "",
+) -> Callback | None:
+    """A message of the person; ``shown`` is what the phone's own chat keeps of it."""
     _require_follower(fan)
     now = world.clock.now()
-    content = "".join(char for char in content if char.isprintable() or char == "\n")
     fan.wrote = Window(now + WROTE[0], WROTE[1])
     entry = Message(
-        world.next_id(), account.name, fan.openid, "text", now, from_person=True, content=content
+        world.next_id(),
+        account.name,
+        fan.openid,
+        kind,
+        now,
+        from_person=True,
+        content=content,
+        extra=shown,
     )
     world.deliver(account, fan, entry)
-    xml = xml_of(
-        world, account, fan, MsgType="text", Content=content, MsgId=str(10**18 + entry.msgid)
-    )
-    return world.call_back(account, fan.openid, "text", xml)
+    named: Json = {"MsgType": kind, "MsgId": 10**18 + entry.msgid}
+    xml = xml_of(world, account, fan, named | fields)
+    return world.call_back(account, fan.openid, kind, xml)
+
+
+def send_anything(world: World, account: Account, fan: Fan, fields: Json) -> Callback | None:
+    name = str(fields.get("Event") or fields.get("MsgType") or "raw")
+    return world.call_back(account, fan.openid, name, as_xml(fields))
 
 
 def mute(world: World, fan: Fan, template_id: str, *, muted: bool) -> None:
@@ -90,7 +129,7 @@ def block(world: World, fan: Fan, *, blocked: bool) -> None:
 def template_result(world: World, account: Account, fan: Fan, msgid: int) -> None:
     if not account.callback_url or not account.settings.result_events:
         return
-    more = {"MsgID": str(msgid), "Status": _status(account, fan)}
+    more: Json = {"MsgID": msgid, "Status": _status(account, fan)}
     _event(world, account, fan, "TEMPLATESENDJOBFINISH", more, is_result=True)
 
 
@@ -107,15 +146,13 @@ def is_delivered(account: Account, fan: Fan) -> bool:
     return not fan.blocked and not account.settings.system_failures
 
 
-def xml_of(world: World, account: Account, fan: Fan, **more: str) -> str:
-    parts = {
+def xml_of(world: World, account: Account, fan: Fan, fields: Json) -> str:
+    head: Json = {
         "ToUserName": account.original_id,
         "FromUserName": fan.openid,
-        "CreateTime": str(int(world.clock.now())),
-        **more,
+        "CreateTime": int(world.clock.now()),
     }
-    inside = "".join(f"<{name}>{_value(text)}</{name}>" for name, text in parts.items())
-    return f"<xml>{inside}</xml>"
+    return as_xml(head | fields)
 
 
 def _event(
@@ -123,11 +160,11 @@ def _event(
     account: Account,
     fan: Fan,
     name: str,
-    more: dict[str, str],
+    fields: Json,
     *,
     is_result: bool = False,
 ) -> Callback | None:
-    xml = xml_of(world, account, fan, MsgType="event", Event=name, **more)
+    xml = xml_of(world, account, fan, {"MsgType": "event", "Event": name} | fields)
     return world.call_back(account, fan.openid, name, xml, is_result=is_result)
 
 
@@ -139,9 +176,3 @@ def _touch(world: World, fan: Fan) -> None:
 def _require_follower(fan: Fan) -> None:
     if not fan.subscribed:
         raise Impossible("this person does not follow the account")
-
-
-def _value(text: str) -> str:
-    if text.isdigit():
-        return text
-    return f"<![CDATA[{text}]]>" if "]]>" not in text else escape(text)

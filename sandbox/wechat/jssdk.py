@@ -4,7 +4,8 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 
-from sandbox.state import Json, Ticket
+from sandbox.state import Json
+from sandbox.values import Ticket
 from sandbox.wechat.call import Call
 from sandbox.wechat.errors import Refusal
 from sandbox.world import World

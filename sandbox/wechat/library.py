@@ -71,6 +71,16 @@ LIBRARY = (
             ("温馨提示", "thing3", "如非本人操作请联系客户经理"),
         ),
     ),
+    LibraryEntry(
+        "reminder",
+        "OPENTM50006",
+        "工资条查看提醒",
+        (
+            ("单位名称", "thing1", "滨江实验学校"),
+            ("发放月份", "time2", "2026年3月"),
+            ("温馨提示", "thing3", "工资条还没有查看，点击查看"),
+        ),
+    ),
 )
 BY_SHORT_ID = {entry.short_id: entry for entry in LIBRARY}
 

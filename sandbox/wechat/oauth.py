@@ -129,11 +129,15 @@ def account_with_secret(world: World, query: Query) -> Account:
     account = world.official_account(query.get("appid", ""))
     if account is None:
         raise Refusal(40013)
+    check_secret(account, query)
+    return account
+
+
+def check_secret(account: Account, query: Query) -> None:
     if not (secret := query.get("secret")):
         raise Refusal(41004)
     if not secrets.compare_digest(secret.encode(), account.secret.encode()):
         raise Refusal(40125)
-    return account
 
 
 def _tokens(world: World, account: Account, openid: str, scope: str) -> Json:

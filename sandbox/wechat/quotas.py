@@ -1,7 +1,8 @@
 """How often an account may call: by day, by minute, and how a developer looks at it."""
 
 from sandbox.clock import china_day, china_month
-from sandbox.state import Account, Json, Usage
+from sandbox.state import Account, Json
+from sandbox.values import Usage
 from sandbox.wechat.errors import Refusal
 
 TEMPLATE_SEND = "/cgi-bin/message/template/send"

@@ -1,33 +1,53 @@
-import json
+"""A claimed chunk out: what was said about each push, and what is not tried any more."""
+
 import socket
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import requests
-import responses as responses_library
-from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError
+import time_machine
 
-from channel import clients
-from channel.delivery import PERMANENT, deliver
+from channel import budget, bulk, clients, delivery, ways
+from channel.alarms import list_alarms
+from channel.bulk import CONNECTIONS
+from channel.delivery import AFTER_ALARM, AFTER_SILENCE, PERMANENT, SILENCES, deliver
+from channel.tokens import FetchedToken, TokenKind, TokenStore
+from channel.wechat.miniprogram import SUBSCRIPTION_SEND
+from channel.wechat.outgoing import TEMPLATE_SEND
+from channel.wecom.outgoing import MESSAGE_SEND
+from core.clock import utc_now
 from core.db import db
-from domain.pushes.models import MessageKind, PushStatus
-from domain.pushes.service import PushToSend
+from domain.directory.accounts import ChannelKind
+from domain.pushes.models import MessageKind, PushStatus, Route
+from domain.pushes.service import ClaimedChunk, PushToSend
+from tests.channel.fake_platform import SILENCE, running_platform
 from tests.factories import make_channel_account
 
-API = "http://127.0.0.1:8100/wechat"
-SEND = f"{API}/cgi-bin/message/template/send"
 PARAMS = {"enterprise": "滨江实验学校", "period": "2026-03"}
 
 
 @pytest.fixture
-def wechat():
-    """The platform; it hands out a token."""
+def point_to(monkeypatch):
+    """Let all clients speak to this address."""
+
+    def point_to(url):
+        given = {"wechat_api_url": url, "wecom_api_url": url}
+        settings = clients.get_settings().model_copy(update=given)
+        for module in (clients, ways):
+            monkeypatch.setattr(module, "get_settings", lambda: settings)
+        clients.forget_http()
+
+    yield point_to
+    bulk.close()
     clients.forget_http()
-    with responses_library.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        token = {"access_token": "token-1", "expires_in": 7200}
-        mock.post(f"{API}/cgi-bin/stable_token", json=token)
-        yield mock
+
+
+@pytest.fixture
+def platform(redis, point_to):
+    with running_platform() as platform:
+        point_to(platform.url)
+        yield platform
+        bulk.close()
 
 
 @pytest.fixture
@@ -35,153 +55,373 @@ def account(session):
     return make_channel_account(name="demo-oa")
 
 
-def push(account, **changes) -> PushToSend:
-    fields = {
-        "id": 17,
+def chunk(account, count=1, *, route=Route.TEMPLATE, **fields) -> ClaimedChunk:
+    now = utc_now()
+    some = [
+        PushToSend(
+            id=number,
+            route=route,
+            address=f"oPerson-{number}",
+            client_msg_id=f"nonce-{number}-0",
+            subject_id=number,
+            attempts=1,
+            in_doubt_since=now,
+        )
+        for number in range(1, count + 1)
+    ]
+    values = {
+        "campaign_id": 1,
         "channel_account_id": account.id,
-        "openid": "oPerson",
+        "org_path": account.org_path,
         "kind": MessageKind.PAYSLIP_READY,
-        "client_msg_id": "0123456789abcdef0123456789abcdef",
         "params": PARAMS,
-        "path": "/me/payslips/3",
+        "path": "/me/payslips/{}?from=message&x=1",
+        "ladder": (route,),
+        "claim": 7,
+        "at": now,
+        "accounts": {route: account.id},
+        "pushes": tuple(some),
     }
-    return PushToSend(**fields | changes)
+    return ClaimedChunk(**values | fields)
 
 
-def test_a_push_goes_out_as_a_template_message(account, wechat):
-    wechat.post(SEND, json={"errcode": 0, "errmsg": "ok", "msgid": 200228332})
-
-    outcome = deliver(push(account))
-
-    assert (outcome.status, outcome.msgid) == (PushStatus.SENT, 200228332)
-    sent = json.loads(wechat.calls[-1].request.body)
-    assert sent["touser"] == "oPerson"
-    assert sent["template_id"] == "template-payslip_ready"
-    assert sent["client_msg_id"] == "0123456789abcdef0123456789abcdef"
-    assert sent["data"]["thing1"] == {"value": "滨江实验学校"}
+def only(outcomes):
+    [outcome] = outcomes.values()
+    return outcome
 
 
-def test_a_tap_on_it_leads_through_the_entrance_to_the_page(account, wechat):
-    wechat.post(SEND, json={"errcode": 0, "msgid": 1})
+def statuses(outcomes) -> dict[PushStatus, int]:
+    found = [outcome.status for outcome in outcomes.values()]
+    return {status: found.count(status) for status in set(found)}
 
-    deliver(push(account, path="/me/payslips/3?from=message&x=1"))
 
-    url = urlsplit(json.loads(wechat.calls[-1].request.body)["url"])
-    assert f"{url.scheme}://{url.netloc}{url.path}" == "http://127.0.0.1:8000/me/open"
+# --- what goes out ----------------------------------------------------------------------------
+
+
+def test_a_push_goes_out_as_a_template_message(account, platform):
+    platform.answer = lambda _: {"errcode": 0, "errmsg": "ok", "msgid": 2_000_000_000_000_000_001}
+
+    outcome = only(deliver(chunk(account)))
+
+    assert (outcome.status, outcome.msgid) == (PushStatus.SENT, "2000000000000000001")
+    [call] = platform.calls
+    assert (call.path, call.token) == (TEMPLATE_SEND, "t0ken-1")
+    assert call.body["touser"] == "oPerson-1"
+    assert call.body["template_id"] == "template-payslip_ready"
+    assert call.body["client_msg_id"] == "nonce-1-0"
+    assert call.body["data"]["thing1"] == {"value": "滨江实验学校"}
+
+
+def test_a_tap_on_it_leads_through_the_entrance_to_the_page(account, platform):
+    deliver(chunk(account))
+
+    url = urlsplit(platform.calls[0].body["url"])
+    assert f"{url.scheme}://{url.netloc}{url.path}" == "http://localhost:8000/me/open"
     assert parse_qs(url.query) == {
         "account": ["demo-oa"],
-        "to": ["/me/payslips/3?from=message&x=1"],
+        "to": ["/me/payslips/1?from=message&x=1"],
     }
 
 
-def test_no_transaction_is_open_while_wechat_is_asked(account, wechat):
-    was_open = []
+def test_many_go_out_beside_each_other_each_once_over_few_connections(account, platform):
+    outcomes = deliver(chunk(account, 400))
 
-    def look(_request):
-        was_open.append(db.session.registry.has() and db.session().in_transaction())
-        return 200, {}, '{"errcode": 0, "msgid": 1}'
+    assert statuses(outcomes) == {PushStatus.SENT: 400}
+    assert len({outcome.msgid for outcome in outcomes.values()}) == 400
+    receivers = [call.body["touser"] for call in platform.calls]
+    assert sorted(receivers) == sorted(f"oPerson-{number}" for number in range(1, 401))
+    assert platform.tokens == ["t0ken-1"]
+    assert platform.connections <= CONNECTIONS + 1
 
-    wechat.add_callback("POST", SEND, look)
 
-    deliver(push(account))
+def test_a_member_of_wecom_gets_a_text(session, platform):
+    app = make_channel_account(kind=ChannelKind.WECOM_APP, agentid="1000002")
+    platform.answer = lambda _: {"errcode": 0, "msgid": "m-1", "invaliduser": ""}
 
-    assert was_open == [False]
+    outcome = only(deliver(chunk(app, route=Route.WECOM)))
+
+    assert (outcome.status, outcome.msgid) == (PushStatus.SENT, "m-1")
+    [call] = platform.calls
+    assert (call.path, call.body["touser"], call.body["msgtype"]) == (
+        MESSAGE_SEND,
+        "oPerson-1",
+        "text",
+    )
+    assert call.body["enable_duplicate_check"] == 1
+
+
+@pytest.mark.parametrize("key", ["invaliduser", "unlicenseduser"])
+def test_whom_wecom_does_not_know_is_not_reached(session, platform, key):
+    app = make_channel_account(kind=ChannelKind.WECOM_APP, agentid="1000002")
+    platform.answer = lambda _: {"errcode": 0, "msgid": "m-1", key: "oPerson-1"}
+
+    outcome = only(deliver(chunk(app, route=Route.WECOM)))
+
+    assert (outcome.status, outcome.reason) == (PushStatus.PERMANENT_FAILURE, "not-a-member")
+
+
+def test_a_subscription_message_has_no_message_id(session, platform):
+    app = make_channel_account(kind=ChannelKind.MINIPROGRAM)
+    platform.answer = lambda _: {"errcode": 0}
+
+    outcome = only(deliver(chunk(app, route=Route.MINIPROGRAM)))
+
+    assert (outcome.status, outcome.msgid) == (PushStatus.SENT, None)
+    assert platform.calls[0].path == SUBSCRIPTION_SEND
+
+
+def test_no_transaction_is_open_while_a_platform_is_asked(committed, platform):
+    account, pool, held = make_channel_account(), db.engine.pool, []
+
+    def look(_call):
+        held.append(pool.checkedout())
+        return {"errcode": 0, "msgid": 1}
+
+    platform.answer = look
+
+    deliver(chunk(account))
+
+    assert held == [0]
+
+
+def test_of_nobody_claimed_nobody_is_asked(account, platform):
+    assert deliver(chunk(account, 0)) == {}
+    assert platform.tokens == []
+
+
+# --- what they say ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("errcode", "reason"),
     [(43004, "not-following"), (43101, "muted"), (47003, "template"), (40003, "openid")],
 )
-def test_what_trying_again_cannot_change_ends_the_push(account, wechat, errcode, reason):
-    wechat.post(SEND, json={"errcode": errcode, "errmsg": "no rid: 1"})
+def test_what_trying_again_cannot_change_ends_it(account, platform, errcode, reason):
+    platform.answer = lambda _: {"errcode": errcode, "errmsg": "no rid: 1"}
 
-    outcome = deliver(push(account))
+    outcomes = deliver(chunk(account, 3))
 
-    assert outcome.status is PushStatus.PERMANENT_FAILURE
-    assert (outcome.errcode, outcome.reason, outcome.msgid) == (errcode, reason, None)
     assert errcode in PERMANENT
+    assert {(one.status, one.errcode, one.reason) for one in outcomes.values()} == {
+        (PushStatus.PERMANENT_FAILURE, errcode, reason)
+    }
+    assert len(platform.calls) == 3
 
 
-@pytest.mark.parametrize("errcode", [-1, 45009, 45011, 43116, 99999])
-def test_any_other_refusal_is_worth_another_try(account, wechat, errcode):
-    wechat.post(SEND, json={"errcode": errcode, "errmsg": "no"})
+@pytest.mark.parametrize("errcode", [-1, 43116, 45009, 45011, 48001, 99999])
+def test_any_other_refusal_is_worth_another_try(account, platform, errcode):
+    platform.answer = lambda _: {"errcode": errcode, "errmsg": "no"}
 
-    outcome = deliver(push(account))
+    outcome = only(deliver(chunk(account)))
 
     assert (outcome.status, outcome.errcode) == (PushStatus.TEMPORARY_FAILURE, errcode)
+
+
+@pytest.mark.parametrize("errcode", [45009, 48001])
+def test_a_refusal_that_is_about_everybody_stops_the_chunk(account, platform, errcode):
+    platform.answer = lambda _: {"errcode": errcode, "errmsg": "no"}
+
+    with time_machine.travel(datetime(2026, 4, 5, 4, 0, tzinfo=UTC), tick=False):
+        outcomes = deliver(chunk(account, 4 * CONNECTIONS))
+        until = utc_now() + AFTER_ALARM
+
+    assert len(platform.calls) <= CONNECTIONS
+    unasked = [one for one in outcomes.values() if one.status is PushStatus.CREATED]
+    assert len(unasked) >= 3 * CONNECTIONS
+    assert len(unasked) + len(platform.calls) == 4 * CONNECTIONS
+    later = [one for one in unasked if one.due_at == until]
+    # Whoever asks for the budget of a blocked API hears of its window instead.
+    assert later or errcode == 45009
+    assert {one.held_until for one in unasked} == {one.due_at for one in unasked}
+
+
+def test_one_person_who_is_refused_does_not_stop_the_others(account, platform):
+    platform.answer = lambda call: (
+        {"errcode": 43101} if call.body["touser"] == "oPerson-2" else {"errcode": 0, "msgid": 1}
+    )
+
+    outcomes = deliver(chunk(account, 3))
+
+    assert [outcomes[number].status for number in (1, 2, 3)] == [
+        PushStatus.SENT,
+        PushStatus.PERMANENT_FAILURE,
+        PushStatus.SENT,
+    ]
+
+
+def test_a_second_refusal_of_tokens_is_for_a_person_and_stops_the_chunk(account, platform):
+    platform.answer = lambda _: {"errcode": 40001, "errmsg": "invalid credential"}
+
+    outcomes = deliver(chunk(account, 4 * CONNECTIONS))
+
+    found = statuses(outcomes)
+    assert found[PushStatus.CREATED] >= 3 * CONNECTIONS
+    assert found[PushStatus.TEMPORARY_FAILURE] <= CONNECTIONS
+    assert len(platform.tokens) <= 3
+    assert [(one.api, one.errcode) for one in list_alarms()] == [(TEMPLATE_SEND, 40001)]
+
+
+# --- silence --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [SILENCE, (502, "<html>"), (302, ""), (200, "<html>"), (200, "[]"), {"errcode": "what"}],
+)
+def test_after_a_lost_answer_nobody_knows(account, platform, answer):
+    platform.answer = lambda _: answer
+
+    assert only(deliver(chunk(account))).status is PushStatus.UNKNOWN
+
+
+def test_a_platform_that_does_not_answer_in_time_leaves_us_in_doubt(account, platform, monkeypatch):
+    monkeypatch.setattr(bulk, "READ_SECONDS", 0.2)
+    platform.answer = lambda _: delivery.time.sleep(0.6) or {"errcode": 0}
+
+    outcome = only(deliver(chunk(account)))
+
+    assert (outcome.status, outcome.reason) == (PushStatus.UNKNOWN, "wechat_unreachable")
+
+
+def test_a_platform_that_is_not_there_has_nothing_of_it(account, redis, point_to):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        point_to(f"http://127.0.0.1:{server.getsockname()[1]}")
+    TokenStore(redis).get(account.id, TokenKind.ACCESS, lambda: FetchedToken("t0ken-1", 7200))
+
+    assert only(deliver(chunk(account))).status is PushStatus.TEMPORARY_FAILURE
+
+
+@pytest.mark.parametrize("answer", [SILENCE, (502, ""), {"errcode": 40125, "errmsg": "secret"}])
+def test_without_a_token_no_message_has_left(account, platform, answer):
+    platform.token_answer = answer
+
+    outcomes = deliver(chunk(account, 3))
+
+    assert {one.status for one in outcomes.values()} <= {
+        PushStatus.TEMPORARY_FAILURE,
+        PushStatus.CREATED,
+    }
+    assert platform.calls == []
+    assert len(platform.tokens) == 1
+
+
+def test_a_platform_that_keeps_silent_is_left_alone(account, platform):
+    platform.answer = lambda _: SILENCE
+
+    outcomes = deliver(chunk(account, 4 * CONNECTIONS))
+
+    found = statuses(outcomes)
+    assert SILENCES <= found[PushStatus.UNKNOWN] <= SILENCES + CONNECTIONS
+    unasked = [one for one in outcomes.values() if one.status is PushStatus.CREATED]
+    assert {one.reason for one in unasked} == {"wechat_unreachable"}
+    assert all(one.due_at <= utc_now() + AFTER_SILENCE for one in unasked)
+
+
+def test_an_answer_in_between_ends_a_silence(account, platform, monkeypatch):
+    monkeypatch.setattr(delivery, "SILENCES", 2)
+    monkeypatch.setattr(delivery, "CONNECTIONS", 1)
+    answers = iter([SILENCE, {"errcode": 0}, SILENCE, {"errcode": 43101}, SILENCE])
+    platform.answer = lambda _: next(answers)
+
+    outcomes = deliver(chunk(account, 5))
+
+    assert PushStatus.CREATED not in statuses(outcomes)
+
+
+# --- not now ------------------------------------------------------------------------------------
+
+
+def test_after_its_time_a_chunk_leaves_the_rest_for_another(account, platform, monkeypatch):
+    monkeypatch.setattr(delivery, "BEGIN_WITHIN_SECONDS", -1)
+
+    outcomes = deliver(chunk(account, 3))
+
+    assert {(one.status, one.due_at, one.held_until) for one in outcomes.values()} == {
+        (PushStatus.CREATED, None, None)
+    }
+    assert platform.calls == []
+
+
+def test_a_used_up_budget_takes_nobodys_try_and_holds_the_account(account, platform):
+    budget.block(account.appid, TEMPLATE_SEND)
+
+    outcomes = deliver(chunk(account, 3))
+
+    assert {(one.status, one.reason) for one in outcomes.values()} == {
+        (PushStatus.CREATED, "wechat_budget_exhausted")
+    }
+    for one in outcomes.values():
+        assert one.held_until == one.due_at
+        assert timedelta(0) < one.due_at - utc_now() <= timedelta(minutes=1)
+    assert platform.calls == []
+
+
+def test_another_routes_budget_holds_nobody_else(session, platform):
+    app = make_channel_account(kind=ChannelKind.WECOM_APP, agentid="1000002")
+    budget.block(app.appid, MESSAGE_SEND)
+
+    outcome = only(deliver(chunk(app, route=Route.WECOM)))
+
+    assert (outcome.status, outcome.held_until) == (PushStatus.CREATED, None)
+
+
+# --- what cannot be written ---------------------------------------------------------------------
+
+
+def test_a_message_without_a_template_in_the_account_is_for_a_person_to_look_at(session, platform):
+    account = make_channel_account(name="bare-oa", templates={})
+
+    outcome = only(deliver(chunk(account)))
+
+    assert (outcome.status, outcome.reason) == (PushStatus.PERMANENT_FAILURE, "template")
+    assert platform.calls == []
+
+
+def test_a_message_that_cannot_be_written_is_not_sent(account, platform):
+    outcome = only(deliver(chunk(account, params={})))
+
+    assert (outcome.status, outcome.reason) == (PushStatus.PERMANENT_FAILURE, "template")
+    assert platform.calls == []
+
+
+def test_a_push_of_an_account_that_is_switched_off_waits(session, platform):
+    account = make_channel_account(name="off-oa", is_enabled=False)
+
+    outcome = only(deliver(chunk(account)))
+
+    assert (outcome.status, outcome.reason) == (PushStatus.TEMPORARY_FAILURE, "account_unknown")
+    assert platform.calls == []
+
+
+def test_one_that_breaks_takes_its_chunk_with_it_and_nothing_goes_on_later(account, platform):
+    bad = chunk(account, 2 * CONNECTIONS, path="/me/{missing}")
+
+    with pytest.raises(ExceptionGroup):
+        deliver(bad)
+    asked = len(platform.calls)
+    deliver(chunk(account))
+
+    assert (asked, len(platform.calls)) == (0, 1)
+
+
+# --- secrets --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        {"body": requests.ReadTimeout("read timed out")},
-        {"body": requests.ConnectionError("connection aborted")},
-        {"status": 502, "body": "<html>"},
-        {"body": "<html>"},
-        {"json": {"errcode": 0}},
+        SILENCE,
+        (502, "t0ken-1"),
+        {"errcode": 40001, "errmsg": "invalid t0ken-1 of oPerson-1"},
+        {"errcode": 48001, "errmsg": "t0ken-1 may not"},
     ],
 )
-def test_after_a_lost_answer_nobody_knows(account, wechat, answer):
-    wechat.post(SEND, **answer)
+def test_no_token_and_no_person_is_in_the_log_or_in_an_outcome(account, platform, log, answer):
+    platform.answer = lambda _: answer
 
-    assert deliver(push(account)).status is PushStatus.UNKNOWN
+    outcomes = deliver(chunk(account, 3))
 
-
-def test_a_call_that_never_left_is_worth_another_try(account, wechat):
-    pool = HTTPConnectionPool("127.0.0.1")
-    cause = MaxRetryError(pool, "/", ConnectTimeoutError("timed out"))
-    wechat.post(SEND, body=requests.ConnectTimeout(cause))
-
-    assert deliver(push(account)).status is PushStatus.TEMPORARY_FAILURE
-
-
-def test_a_platform_that_is_not_there_loses_no_push(account, monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        nobody = f"http://127.0.0.1:{server.getsockname()[1]}"
-    monkeypatch.setattr("channel.wechat.client.exchange", _exchange_at(nobody))
-
-    assert deliver(push(account)).status is PushStatus.TEMPORARY_FAILURE
-
-
-def _exchange_at(base):
-    from channel.wechat.transport import exchange
-
-    def elsewhere(http, method, url, params, body=None):
-        if url.endswith("/stable_token"):
-            return {"access_token": "token-1", "expires_in": 7200}
-        return exchange(http, method, url.replace(API, base), params, body)
-
-    return elsewhere
-
-
-def test_without_a_token_the_message_has_not_left(account, session):
-    clients.forget_http()
-    with responses_library.RequestsMock() as mock:
-        mock.post(f"{API}/cgi-bin/stable_token", body=requests.ReadTimeout("read timed out"))
-
-        assert deliver(push(account)).status is PushStatus.TEMPORARY_FAILURE
-
-
-def test_a_message_without_a_template_in_the_account_is_for_a_person_to_look_at(session, wechat):
-    account = make_channel_account(name="bare-oa", templates={})
-
-    outcome = deliver(push(account))
-
-    assert (outcome.status, outcome.reason) == (PushStatus.PERMANENT_FAILURE, "template")
-    assert len(wechat.calls) == 0
-
-
-def test_a_message_that_cannot_be_written_is_not_sent(account, wechat):
-    outcome = deliver(push(account, params={}))
-
-    assert (outcome.status, outcome.reason) == (PushStatus.PERMANENT_FAILURE, "template")
-    assert len(wechat.calls) == 0
-
-
-def test_a_push_of_an_account_that_is_switched_off_waits(session, wechat):
-    account = make_channel_account(name="off-oa", is_enabled=False)
-
-    outcome = deliver(push(account))
-
-    assert (outcome.status, outcome.reason) == (PushStatus.TEMPORARY_FAILURE, "account_unknown")
-    assert len(wechat.calls) == 0
+    said = log.getvalue() + repr(outcomes) + repr(chunk(account))
+    assert platform.calls[0].token == "t0ken-1"
+    assert "t0ken" not in said
+    assert "oPerson" not in said

@@ -8,18 +8,22 @@ from sqlalchemy import select
 
 from channel import desk_signin, listeners
 from channel.desk_signin import DeskState
-from channel.wechat.events import TryLater, handle_inbox_event
+from channel.events import TryLater, handle_inbox_event
 from core.clock import utc_now
 from core.db import transaction
+from core.queues import Job
 from core.settings import SANDBOX_WECHAT
 from domain.directory import service
 from domain.directory.access import Actor, Role
 from domain.directory.models import Identity, User
+from domain.inbox.intake import Callback, accept
 from domain.inbox.models import InboxEvent, InboxState
-from domain.inbox.service import Callback, accept
-from domain.pushes.models import Push, PushStatus
+from domain.inbox.service import replay
+from domain.pushes.models import Push, PushStatus, Route
 from tests.factories import (
     ENTERPRISE,
+    make_binding,
+    make_campaign,
     make_channel_account,
     make_employee,
     make_identity,
@@ -84,6 +88,17 @@ def test_who_follows_is_known_and_who_leaves_too(session, account):
     assert not follower(session).is_follower
 
 
+def test_who_left_stays_away_though_the_following_before_is_told_again(session, account):
+    followed = receive(account, "subscribe", age=timedelta(minutes=2))
+    receive(account, "unsubscribe", age=timedelta(minutes=1))
+
+    replay(Actor.system(), [followed])
+    handle_inbox_event(followed)
+
+    session.expire_all()
+    assert not follower(session).is_follower
+
+
 def test_a_scan_by_a_user_of_the_desk_asks_the_phone_to_confirm(session, account, told):
     user_id = make_bound_user(session, account)
     waiting = desk_signin.begin("browser")
@@ -107,15 +122,28 @@ def test_somebody_new_who_scans_from_the_desk_is_known_but_not_let_in(session, a
     assert told() == [listeners.NOT_A_USER]
 
 
-def test_a_second_scan_changes_nothing_and_says_nothing(session, account, told):
-    user_id = make_bound_user(session, account)
+def test_a_second_scan_by_another_changes_nothing_and_says_nothing(session, account, told):
+    make_bound_user(session, account)
+    other = make_identity(account, openid="o2").id
     waiting = desk_signin.begin("browser")
+    assert desk_signin.note_scan(waiting.code, make_user(ENTERPRISE, Role.HR).id, other)
+
     scan(account, waiting.scene)
 
-    receive(account, "SCAN", f"<EventKey>{waiting.scene}</EventKey><Ticket>again</Ticket>")
+    assert desk_signin.find(waiting.code).identity_id == other
+    assert told() == []
 
-    assert desk_signin.find(waiting.code).user_id == user_id
-    assert len(told()) == 1
+
+def test_a_scan_whose_answer_was_lost_is_answered_when_it_is_told_again(session, account, told):
+    make_bound_user(session, account)
+    waiting = desk_signin.begin("browser")
+    event_id = scan(account, waiting.scene)
+
+    replay(Actor.system(), [event_id])
+    handle_inbox_event(event_id)
+
+    assert len(told()) == 2
+    assert len(set(told())) == 1
 
 
 def test_a_code_of_no_desk_is_only_a_follower(session, account, told):
@@ -137,20 +165,59 @@ def test_an_invitation_makes_the_scanner_that_user_once(session, account, told):
     assert "失效" in told()[1]
 
 
+def test_an_invitation_whose_answer_was_lost_is_still_accepted(session, account, told):
+    make_org(ENTERPRISE)
+    _, code = service.add_user(Actor.system(), ENTERPRISE, "方", [Role.HR])
+    event_id = scan(account, f"invite-{code}")
+
+    replay(Actor.system(), [event_id])
+    handle_inbox_event(event_id)
+
+    assert told() == [listeners.WELCOME] * 2
+
+
 @pytest.mark.parametrize(
-    ("status", "becomes"),
+    ("status", "becomes", "reason"),
     [
-        ("success", PushStatus.DELIVERED),
-        ("failed:user block", PushStatus.PERMANENT_FAILURE),
-        ("failed: system failed", PushStatus.PERMANENT_FAILURE),
+        ("success", PushStatus.DELIVERED, None),
+        ("failed:user block", PushStatus.PERMANENT_FAILURE, "user block"),
+        ("failed: system failed", PushStatus.PERMANENT_FAILURE, "system failed"),
     ],
 )
-def test_wechats_report_ends_the_push(session, account, status, becomes):
-    push_id = make_push(make_employee(), account, status=PushStatus.SENT, msgid=42).id
+def test_wechats_report_ends_the_push(session, account, status, becomes, reason):
+    campaign = make_campaign(account, ladder=["template"])
+    push_id = make_push(
+        make_employee(), account, campaign=campaign, status=PushStatus.SENT, msgid="42"
+    ).id
 
     receive(account, "TEMPLATESENDJOBFINISH", f"<MsgID>42</MsgID><Status>{status}</Status>")
 
-    assert session.get_one(Push, push_id, populate_existing=True).status is becomes
+    push = session.get_one(Push, push_id, populate_existing=True)
+    assert (push.status, push.reason) == (becomes, reason)
+
+
+def test_a_report_that_it_did_not_arrive_is_followed_by_the_next_step(session, account, queue):
+    push_id = make_push(make_employee(), account, status=PushStatus.SENT, msgid="42").id
+
+    receive(account, "TEMPLATESENDJOBFINISH", "<MsgID>42</MsgID><Status>failed:user block</Status>")
+
+    push = session.get_one(Push, push_id, populate_existing=True)
+    assert (push.status, push.route) == (PushStatus.TEMPORARY_FAILURE, Route.MINIPROGRAM)
+    assert queue.args(Job.SEND_PUSHES) == [(push.campaign_id, push_id, push_id)]
+
+
+def test_who_follows_again_gets_the_notices_that_could_not_reach_them(session, account, queue):
+    employee = make_employee()
+    make_binding(employee, account, make_identity(account, openid="o1", is_follower=False))
+    missed = make_push(
+        employee, account, status=PushStatus.PERMANENT_FAILURE, reason="not-following"
+    )
+    chunk = (missed.campaign_id, missed.id, missed.id)
+
+    receive(account, "subscribe")
+
+    assert queue.args(Job.SEND_PUSHES) == [chunk]
+    assert follower(session).is_follower
 
 
 def test_a_report_that_overtakes_its_answer_waits_but_not_for_ever(session, account):

@@ -184,6 +184,15 @@ def test_whoever_waits_too_long_for_another_process_is_told_so(redis, platform):
     assert redis.get("xq:token:7:access:lock") == "another process"
 
 
+def test_a_fetcher_that_was_overtaken_leaves_the_lock_to_the_other(redis):
+    def fetch():
+        redis.set("xq:token:7:access:lock", "another process")
+        return FetchedToken("token-1", 7200)
+
+    assert TokenStore(redis).get(ACCOUNT, ACCESS, fetch) == "token-1"
+    assert redis.get("xq:token:7:access:lock") == "another process"
+
+
 def test_tokens_appear_neither_in_key_names_nor_in_logs_nor_when_printed(
     redis, store, platform, caplog
 ):

@@ -19,10 +19,20 @@ from core.db import (
     let_go,
     make_engine,
     reading,
+    set_each,
     transaction,
 )
 from domain.directory.models import ChannelAccount, Identity, Org, OrgKind
-from tests.factories import make_channel_account, make_identity, make_org
+from domain.pushes.models import Push
+from tests.counting import count_queries
+from tests.factories import (
+    make_campaign,
+    make_channel_account,
+    make_employee,
+    make_identity,
+    make_org,
+    make_push,
+)
 
 
 def new_org(org_path="/hq/", **fields):
@@ -343,3 +353,61 @@ def test_on_mysql_a_locked_read_sees_what_was_committed_before_it():
 
     assert options["isolation_level"] == "READ COMMITTED"
     assert options["pool_pre_ping"] is True
+
+
+# --- a value for each row ---------------------------------------------------------------------
+
+PUSHES = Push.__table__
+
+
+def make_claimed(count: int, claim: int) -> list[int]:
+    account = make_channel_account()
+    campaign = make_campaign(account)
+    return [
+        make_push(make_employee(), account, campaign=campaign, claim=claim).id for _ in range(count)
+    ]
+
+
+def message_ids(session) -> list[str | None]:
+    return list(session.scalars(select(Push.msgid).order_by(Push.id)))
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_each_row_gets_its_own_value(session, count):
+    ids = make_claimed(count, claim=7)
+
+    with transaction() as writing:
+        set_each(writing, PUSHES, "msgid", [(one, f"m-{one}") for one in ids], 7)
+
+    assert message_ids(session) == [f"m-{one}" for one in ids]
+
+
+def test_a_row_that_somebody_else_has_claimed_keeps_its_value(session):
+    ours, theirs = make_claimed(1, claim=2**62 - 1), make_claimed(1, claim=8)
+    values = [(one, "m") for one in (*ours, *theirs, 4711)]
+
+    with transaction() as writing:
+        set_each(writing, PUSHES, "msgid", values, 2**62 - 1)
+
+    assert message_ids(session) == ["m", None]
+
+
+def test_values_may_be_missing_and_hold_any_sign(session):
+    ids = make_claimed(3, claim=7)
+    said = [None, "100%s'; --", "㊣"]
+
+    with transaction() as writing:
+        set_each(writing, PUSHES, "msgid", list(zip(ids, said, strict=True)), 7)
+
+    assert message_ids(session) == said
+
+
+def test_a_thousand_rows_are_one_statement(session):
+    ids = make_claimed(3, claim=7)
+    absent = range(max(ids) + 1, max(ids) + 998)
+
+    with transaction() as writing, count_queries() as made:
+        set_each(writing, PUSHES, "msgid", [(one, "m") for one in (*ids, *absent)], 7)
+
+    assert made.count == 1
+    assert message_ids(session) == ["m"] * 3

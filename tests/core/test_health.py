@@ -58,7 +58,7 @@ def test_whoever_watches_us_needs_no_session(client, path):
 
 
 def test_waiting_jobs_are_counted_by_queue(client, queue):
-    enqueue(QueueName.PUSH, Job.DELIVER_PUSH, 7)
+    enqueue(QueueName.PUSH, Job.FEED_PUSHES, 7)
 
     metrics = client.get("/metrics").text
 

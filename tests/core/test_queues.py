@@ -35,17 +35,17 @@ def new_org():
 def test_a_job_is_enqueued_when_the_row_is_there(session, queue):
     with transaction() as writing:
         writing.add(new_org())
-        enqueue_after_commit(QueueName.PUSH, Job.DELIVER_PUSH, 7)
+        enqueue_after_commit(QueueName.PUSH, Job.FEED_PUSHES, 7)
         assert queue.count == 0
 
-    assert queue.jobs == [(Job.DELIVER_PUSH, (7,))]
+    assert queue.jobs == [(Job.FEED_PUSHES, (7,))]
 
 
 def test_a_rolled_back_row_has_no_job(session, queue):
     def fail():
         with transaction():
-            enqueue_after_commit(QueueName.PUSH, Job.DELIVER_PUSH, 7)
-            enqueue_many_after_commit(QueueName.PUSH, Job.DELIVER_PUSH, [8, 9])
+            enqueue_after_commit(QueueName.PUSH, Job.FEED_PUSHES, 7)
+            enqueue_many_after_commit(QueueName.PUSH, Job.FEED_PUSHES, [8, 9])
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
@@ -56,27 +56,42 @@ def test_a_rolled_back_row_has_no_job(session, queue):
 
 def test_many_jobs_keep_their_order(session, queue):
     with transaction():
-        enqueue_many_after_commit(QueueName.PUSH, Job.DELIVER_PUSH, [3, 1, 2])
+        enqueue_many_after_commit(QueueName.PUSH, Job.FEED_PUSHES, [3, 1, 2])
 
-    assert queue.args(Job.DELIVER_PUSH) == [(3,), (1,), (2,)]
+    assert queue.args(Job.FEED_PUSHES) == [(3,), (1,), (2,)]
+
+
+def test_several_ids_may_share_a_job(session, queue):
+    with transaction():
+        enqueue_many_after_commit(QueueName.INBOX, Job.HANDLE_INBOX_EVENTS, [(3, 1), (2,)])
+        enqueue_many_after_commit(QueueName.INBOX, Job.HANDLE_INBOX_EVENTS, [])
+
+    assert queue.args(Job.HANDLE_INBOX_EVENTS) == [(3, 1), (2,)]
 
 
 def test_each_queue_has_its_own_jobs(queue):
-    enqueue(QueueName.INBOX, Job.HANDLE_INBOX_EVENT, 1)
+    enqueue(QueueName.INBOX, Job.HANDLE_INBOX_EVENTS, 1)
     enqueue(QueueName.PUSH, Job.SWEEP)
 
     assert [job.func_name for job in get_queue(QueueName.INBOX).jobs] == [
-        Job.HANDLE_INBOX_EVENT.value
+        Job.HANDLE_INBOX_EVENTS.value
     ]
-    assert queue.names == [Job.HANDLE_INBOX_EVENT, Job.SWEEP]
+    assert queue.names == [Job.HANDLE_INBOX_EVENTS, Job.SWEEP]
 
 
 def test_a_job_is_json_and_carries_a_time_limit_and_a_retry(queue):
-    enqueue(QueueName.PUSH, Job.DELIVER_PUSH, 7)
+    enqueue(QueueName.PUSH, Job.FEED_PUSHES, 7)
 
     (job,) = get_queue(QueueName.PUSH).jobs
     assert job.serializer is JSONSerializer
-    assert (job.timeout, job.retries_left) == (queues.TIMEOUT_SECONDS[Job.DELIVER_PUSH], 1)
+    assert (job.timeout, job.retries_left) == (queues.TIMEOUT_SECONDS[Job.FEED_PUSHES], 1)
+
+
+def test_an_urgent_job_goes_before_what_waits(queue):
+    enqueue(QueueName.PUSH, Job.SEND_PUSHES, 1, 1, 9)
+    enqueue(QueueName.PUSH, Job.SEND_PUSHES, 2, 1, 9, is_urgent=True)
+
+    assert [args[0] for args in queue.args(Job.SEND_PUSHES)] == [2, 1]
 
 
 def test_every_job_has_a_time_limit():
@@ -91,15 +106,21 @@ def test_the_same_slot_of_the_timetable_is_one_job(queue):
     assert queue.count == 2
 
 
+def test_a_job_under_a_fixed_id_carries_its_arguments(queue):
+    enqueue_once(QueueName.PUSH, Job.SEND_PUSHES, 3, 10, 19, job_id="send-3-10-19")
+
+    assert queue.jobs == [(Job.SEND_PUSHES, (3, 10, 19))]
+
+
 def test_when_redis_is_away_the_row_is_kept_and_it_is_logged(session, caplog, redis_is_away):
     with caplog.at_level(logging.WARNING, "xinqiao"), transaction() as writing:
         writing.add(new_org())
-        enqueue_many_after_commit(QueueName.PUSH, Job.DELIVER_PUSH, [7, 8])
+        enqueue_many_after_commit(QueueName.PUSH, Job.FEED_PUSHES, [7, 8])
 
     assert session.scalars(select(Org.org_path)).all() == ["/hq/"]
     (record,) = caplog.records
     assert (record.getMessage(), record.job, record.count) == (
         "queue unreachable",
-        "DELIVER_PUSH",
+        "FEED_PUSHES",
         2,
     )

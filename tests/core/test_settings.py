@@ -34,6 +34,14 @@ def _bare_environment(monkeypatch, tmp_path):
         ("PORT", "http"),
         ("WEB_THREADS", "0"),
         ("PROXY_HOPS", "9"),
+        ("SMS_GATEWAY", "http://sms.bank.example"),
+        ("SMS_GATEWAY", "https://"),
+        ("SMS_GATEWAY", "https://user:password@sms.bank.example"),
+        ("SMS_GATEWAY", "https://sms.bank.example#part"),
+        ("SMS_GATEWAY", "on"),
+        ("SMS_TOKEN", "two words"),
+        ("SMS_TOKEN", "令牌"),
+        ("SMS_DAILY_CAP", "0"),
     ],
 )
 def test_a_wrong_value_stops_the_start(monkeypatch, name, value):
@@ -63,6 +71,24 @@ def test_given_addresses_win(monkeypatch):
     assert (settings.public_url, settings.is_https) == ("https://bank.example", True)
 
 
+def test_a_gateway_for_text_messages_is_an_address_with_a_token(monkeypatch):
+    monkeypatch.setenv("XINQIAO_SMS_GATEWAY", "https://sms.bank.example/send")
+    with pytest.raises(ValidationError, match="sms_token"):
+        Settings()
+
+    monkeypatch.setenv("XINQIAO_SMS_TOKEN", "token-of-the-gateway")
+    settings = Settings()
+
+    assert settings.sms_gateway == "https://sms.bank.example/send"
+    assert "token-of-the-gateway" not in repr(settings)
+
+
+def test_the_file_for_text_messages_wants_no_token(monkeypatch):
+    monkeypatch.setenv("XINQIAO_SMS_GATEWAY", "file")
+
+    assert Settings().sms_file == Path("data/sms.jsonl")
+
+
 def test_a_socket_in_a_deep_folder_gets_a_short_name(tmp_path):
     deep = Settings(data_dir=tmp_path / ("deep" * 30))
     deeper = Settings(data_dir=tmp_path / ("deep" * 31))
@@ -79,6 +105,43 @@ def test_the_master_key_does_not_print(monkeypatch):
 
     assert settings.master_key.get_secret_value() == key
     assert key not in repr(settings)
+
+
+# --- the key beside the data ----------------------------------------------------------------
+
+KEY, OTHER_KEY = (base64.b64encode(letter * 32).decode() for letter in (b"k", b"o"))
+
+
+def put_key(folder, text):
+    folder.mkdir(exist_ok=True)
+    (folder / "master.key").write_text(text)
+
+
+def test_without_a_key_the_demos_in_the_data_folder_counts(monkeypatch, tmp_path):
+    put_key(tmp_path / "data", f"{KEY}\n")
+    put_key(tmp_path / "other", OTHER_KEY)
+    assert Settings().master_key.get_secret_value() == KEY
+
+    monkeypatch.setenv("XINQIAO_MASTER_KEY", "")
+    monkeypatch.setenv("XINQIAO_DATA_DIR", str(tmp_path / "other"))
+
+    assert Settings().master_key.get_secret_value() == OTHER_KEY
+
+
+def test_a_given_key_wins_over_the_one_in_the_folder(monkeypatch, tmp_path):
+    put_key(tmp_path / "data", KEY)
+    monkeypatch.setenv("XINQIAO_MASTER_KEY", OTHER_KEY)
+
+    assert Settings().master_key.get_secret_value() == OTHER_KEY
+
+
+@pytest.mark.parametrize("content", [b"not base64!", b"\xff\xfe"])
+def test_a_spoilt_key_in_the_folder_stops_the_start(tmp_path, content):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "master.key").write_bytes(content)
+
+    with pytest.raises(ValidationError, match=r"master.key"):
+        Settings()
 
 
 def test_nothing_changes_after_the_start():

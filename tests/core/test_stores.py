@@ -45,15 +45,6 @@ def test_asking_does_not_count(redis):
     assert not ratelimit.is_open(LIMIT, "bind", "7")
 
 
-def test_after_a_success_the_count_starts_anew(redis):
-    for _ in range(3):
-        ratelimit.allow(LIMIT, "bind", "7")
-
-    ratelimit.forget_attempts(LIMIT, "bind", "7")
-
-    assert ratelimit.allow(LIMIT, "bind", "7")
-
-
 def test_counts_are_kept_under_our_own_prefix_and_end_by_themselves(redis):
     ratelimit.allow(LIMIT, "bind", "7")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import time_machine
-from flask import Blueprint, Flask, abort, g, jsonify, request, session
+from flask import Blueprint, Flask, abort, current_app, g, jsonify, request, session
 from flask.wrappers import Response
 from flask_wtf.csrf import generate_csrf
 
@@ -38,9 +38,29 @@ def keep(value):
     return "kept"
 
 
+def keep_late(value):
+    current_app.extensions["meanwhile"]()
+    return keep(value)
+
+
+def look_late():
+    current_app.extensions["meanwhile"]()
+    return "seen"
+
+
 def rotate():
     session.rotate()
     return "rotated"
+
+
+def rotate_leaving(value):
+    session.rotate(left={"left": value})
+    return "rotated"
+
+
+def join(sid):
+    session.join(sid)
+    return "joined"
 
 
 def leave():
@@ -60,7 +80,11 @@ def room() -> Blueprint:
     bp = Blueprint("room", __name__)
     bp.get("/", endpoint="show")(lambda: jsonify(actor=g.get("actor"), values=dict(session)))
     bp.post("/set/<value>")(keep)
+    bp.post("/set-late/<value>")(keep_late)
+    bp.get("/look-late")(look_late)
     bp.post("/rotate")(rotate)
+    bp.post("/rotate-leaving/<value>")(rotate_leaving)
+    bp.post("/join/<sid>")(join)
     bp.post("/leave")(leave)
     bp.post("/upload", endpoint="upload")(lambda: str(len(request.get_data())))
     bp.get("/missing")(missing)
@@ -87,6 +111,7 @@ def small_house(settings, redis):
 
     door(app, "employee", "/me", actor_guard, page_refusal, room())
     door(app, "hr", "/hr", actor_guard, page_refusal, room())
+    door(app, "ops", "/ops", actor_guard, page_refusal, room())
     door(app, "api", "/api", public_guard, json_refusal, room())
     door(app, "closed_page", "/closed", closed_guard, page_refusal, room())
     door(app, "closed_api", "/closed-api", closed_guard, json_refusal, room())
@@ -223,7 +248,13 @@ def test_each_door_has_its_own_session_in_the_same_browser(browser):
 
     assert browser.get("/me/").json["values"] == {"value": "a"}
     assert browser.get("/hr/").json["values"] == {"value": "b"}
-    assert cookie(browser) != cookie(browser, "xq_hr", "/hr")
+    assert cookie(browser) != cookie(browser, "xq_hr", "/")
+
+
+def test_the_desk_is_one_session_at_both_of_its_paths(browser):
+    browser.post("/hr/set/b")
+
+    assert browser.get("/ops/").json["values"] == {"value": "b"}
 
 
 def test_a_cookie_is_kept_from_scripts_other_paths_and_other_sites(browser):
@@ -286,6 +317,117 @@ def test_a_rotated_session_keeps_its_values_under_a_new_id(browser, redis):
     assert len(redis.keys("*")) == 1
     browser.set_cookie("xq_me", before, path="/me")
     assert browser.get("/me/").json["values"] == {}
+
+
+def test_what_is_left_under_the_old_id_is_there_for_a_minute(browser, redis):
+    browser.post("/me/set/a")
+    before = cookie(browser)
+
+    browser.post("/me/rotate-leaving/b")
+
+    assert sorted(redis.ttl(key) for key in redis.keys("*")) == [60, 30 * 60]
+    browser.set_cookie("xq_me", before, path="/me")
+    assert browser.get("/me/").json["values"] == {"left": "b"}
+
+
+@pytest.fixture
+def meanwhile(small_house, browser):
+    """What the same browser posts while another request of its is under way."""
+
+    def post(path):
+        twin = small_house.test_client()
+        twin.set_cookie("xq_me", cookie(browser), path="/me")
+        small_house.extensions["meanwhile"] = lambda: twin.post(path)
+
+    return post
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/me/leave", {}),
+        ("/me/rotate", {}),
+        ("/me/rotate-leaving/b", {"left": "b"}),
+    ],
+)
+def test_a_request_under_way_does_not_bring_back_a_session_that_was_left(
+    browser, meanwhile, redis, path, found
+):
+    browser.post("/me/set/a")
+    meanwhile(path)
+
+    answer = browser.post("/me/set-late/c")
+
+    assert "Set-Cookie" not in answer.headers
+    assert browser.get("/me/").json["values"] == found
+
+
+def test_what_is_left_is_gone_after_its_minute_however_it_is_looked_at(browser, meanwhile, redis):
+    browser.post("/me/set/a")
+    meanwhile("/me/rotate-leaving/b")
+
+    browser.get("/me/look-late")
+    browser.get("/me/")
+    answer = browser.post("/me/set/c")
+
+    assert "Set-Cookie" not in answer.headers
+    assert browser.get("/me/").json["values"] == {"left": "b"}
+    assert sorted(redis.ttl(key) for key in redis.keys("*")) == [60, 30 * 60]
+
+
+def test_requests_side_by_side_may_change_one_session(browser, meanwhile):
+    browser.post("/me/set/a")
+    meanwhile("/me/set/b")
+
+    answer = browser.post("/me/set-late/c")
+
+    assert "Set-Cookie" in answer.headers
+    assert browser.get("/me/").json["values"] == {"value": "c"}
+
+
+def test_a_request_may_join_the_session_of_another(browser, redis):
+    browser.post("/me/set/a")
+    first = cookie(browser)
+    browser.delete_cookie("xq_me", path="/me")
+
+    browser.post(f"/me/join/{first}")
+
+    assert cookie(browser) == first
+    assert browser.get("/me/").json["values"] == {"value": "a"}
+    assert len(redis.keys("*")) == 1
+
+
+def test_a_session_that_is_over_is_not_joined(browser, redis):
+    browser.post("/me/set/a")
+    first = cookie(browser)
+    browser.post("/me/rotate")
+    newer = cookie(browser)
+
+    for over in (first, "invented"):
+        answer = browser.post(f"/me/join/{over}")
+        assert "Set-Cookie" not in answer.headers
+
+    assert newer != first
+    assert browser.get("/me/").json["values"] == {"value": "a"}
+
+
+def test_a_framed_sessions_cookie_is_sent_in_frames_over_https_only(settings, redis):
+    def header(public_url):
+        app = Flask("framed", root_path=str(ROOT))
+        init_web(app, settings.model_copy(update={"public_url": public_url}))
+        app.config["WTF_CSRF_ENABLED"] = False
+        for name in ("sidebar", "team"):
+            door(app, name, f"/{name}", public_guard, page_refusal, room())
+        client = app.test_client()
+        return [
+            set(client.post(f"/{name}/set/a").headers["Set-Cookie"].split("; "))
+            for name in ("sidebar", "team")
+        ]
+
+    sidebar, team = header("https://bank.example")
+    assert {"SameSite=None", "Secure", "Path=/sidebar"} <= sidebar
+    assert {"SameSite=Lax", "Secure", "Path=/team"} <= team
+    assert "SameSite=Lax" in header("http://127.0.0.1:8000")[0]
 
 
 def test_an_emptied_session_is_gone_on_both_sides(browser, redis):

@@ -7,11 +7,12 @@ import flask_migrate
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 import app as house
 from core.db import db
 from core.security import init_security, seal, unseal
+from domain.directory.channel_accounts import templates_of
 from tests.conftest import new_database
 
 
@@ -64,6 +65,24 @@ def test_every_step_can_be_taken_back(new_app):
     assert tables() <= {"alembic_version"}
     flask_migrate.upgrade()
     assert set(db.metadata.tables) <= tables()
+
+
+def test_templates_that_were_known_before_the_registry_are_still_used(new_app):
+    flask_migrate.upgrade(revision="0005")
+    with db.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO channel_accounts (id, org_path, kind, name, title, appid, mode,"
+                " secret_sealed, token_sealed, aes_key_sealed, templates, hands_over, is_enabled,"
+                " created_at) VALUES (7, '/hq/', 'official-account', 'oa', '公众号', 'wx1', 'safe',"
+                " '', '', '', :templates, :off, :on, '2026-03-28 01:00:00')"
+            ),
+            {"templates": '{"payslip_ready": "tm-1"}', "off": False, "on": True},
+        )
+
+    flask_migrate.upgrade()
+
+    assert templates_of(7) == {"payslip_ready": "tm-1"}
 
 
 def test_the_command_prepares_a_new_machine(settings, monkeypatch, tmp_path):

@@ -7,10 +7,11 @@ import pytest
 import requests
 import responses as responses_library
 
+from channel import bulk
 from channel.signin import ACCOUNT, IDENTITY, USER
 from core.log import logger
 from core.queues import Job
-from domain.directory import service as directory
+from domain.directory.queries import find_signed_in_identity
 from domain.directory.roster import import_roster
 from domain.payroll import service as payroll
 from domain.payroll.queries import list_held, list_own_payslips
@@ -43,6 +44,7 @@ def wechat_is_down():
         for method in ("GET", "POST"):
             mock.add_callback(method, re.compile(".*"), fail)
         yield
+    bulk.close()
 
 
 def test_a_payroll_from_roster_to_payslip_names_nobody(client, queue, log, wechat_is_down):
@@ -59,8 +61,12 @@ def test_a_payroll_from_roster_to_payslip_names_nobody(client, queue, log, wecha
     assert client.get(f"/hr/payroll/{batch.id}").status_code == 200
     leave_out_what_is_held(hr, batch.id)
     payroll.publish_batch(hr, batch.id)
-    for args in queue.args(Job.DELIVER_PUSH):
-        jobs.deliver_push(*args)
+    for args in queue.args(Job.PREPARE_CAMPAIGN):
+        jobs.prepare_campaign(*args)
+    for args in queue.args(Job.FEED_PUSHES)[:1]:
+        jobs.feed_pushes(*args)
+    for args in queue.args(Job.SEND_PUSHES):
+        jobs.send_pushes(*args)
     jobs.sweep()
     slip = own_payslip(wechat, account.id)
     page = client.get(f"/me/payslips/{slip}")
@@ -70,7 +76,7 @@ def test_a_payroll_from_roster_to_payslip_names_nobody(client, queue, log, wecha
     # There was something to leak, and it is on the page where it belongs.
     assert "6,120.50" in page.text
     written = [json.loads(line) for line in log.getvalue().splitlines()]
-    assert {"push recorded", "broken"} <= {line["event"] for line in written}
+    assert {"pushes recorded", "broken"} <= {line["event"] for line in written}
     for private in PERSONAL:
         assert private not in log.getvalue(), private
         assert json.dumps(private)[1:-1] not in log.getvalue(), private
@@ -82,7 +88,7 @@ def leave_out_what_is_held(hr, batch_id):
 
 
 def own_payslip(wechat, account_id):
-    (slip,) = list_own_payslips(directory.employee_actor(wechat, account_id), 2026)
+    (slip,) = list_own_payslips(find_signed_in_identity(wechat, account_id, 0), 2026)
     return slip.id
 
 

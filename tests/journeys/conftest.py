@@ -41,6 +41,7 @@ def start_demo(data_dir: Path, env: dict[str, str], *options: str) -> Demo:
         [
             *(sys.executable, "-m", "app", "demo", "--data-dir", str(data_dir)),
             *("--port", str(web), "--sandbox-port", str(sandbox)),
+            "--no-sms",  # they wait until the morning: what a test sees would hang on the hour
             *options,
         ],
         cwd=REPOSITORY,

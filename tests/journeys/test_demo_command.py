@@ -1,5 +1,6 @@
 """`xinqiao demo` as a newcomer's first command: it starts, survives, stops and continues."""
 
+import json
 import os
 import signal
 import subprocess
@@ -76,6 +77,26 @@ def heals_a_killed_part(running: Demo) -> None:
     wait_until(answers_again, 60)
 
 
+def is_examined_with_nothing_but_its_folder(running: Demo) -> None:
+    bare = {name: text for name, text in os.environ.items() if not name.startswith("XINQIAO_")}
+    examined = subprocess.run(
+        [sys.executable, "-m", "app", "doctor", "--json"],
+        cwd=REPOSITORY,
+        env={
+            **bare,
+            "XINQIAO_DATA_DIR": str(running.data_dir),
+            "XINQIAO_WECHAT_API_URL": f"{running.sandbox}/wechat",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    found = {line["id"]: line for line in map(json.loads, examined.stdout.splitlines())}
+    assert all(found[part]["is_well"] for part in ("database", "redis", "keys"))
+    assert "alembic" not in examined.stderr
+
+
 def stops_every_child(running: Demo) -> None:
     pids = children_of(running.process.pid)
     assert len(pids) >= 7  # redis, sandbox, web and its worker, three queues, timetable
@@ -87,6 +108,7 @@ def test_the_demo_is_alone_on_its_folder_heals_stops_and_continues(tmp_path: Pat
     running = start_demo(tmp_path, EMBEDDED, "--empty")
     try:
         refuses_a_second_demo(running)
+        is_examined_with_nothing_but_its_folder(running)
         heals_a_killed_part(running)
         key = (tmp_path / "master.key").read_text()
         stops_every_child(running)

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from sandbox.server import running
+from tests.sandbox.wecom import Corp
 
 AES_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 NUMBERS = itertools.count(1)
@@ -188,3 +189,12 @@ def receiver() -> Iterator[Receiver]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def corp(address: str) -> Corp:
+    number = next(NUMBERS)
+    corp = Corp(address, f"ww{number:016x}", f"app-{number}")
+    corp.control("POST", "/reset")
+    corp.control("POST", "/clock", {"now": "2026-03-28T10:00:00+08:00"})
+    return corp.keep()

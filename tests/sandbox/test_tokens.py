@@ -118,3 +118,15 @@ def test_plain_tokens_have_a_daily_quota(client):
     assert client.plain_token()["errcode"] == 45009
     client.advance(86_400)
     assert "access_token" in client.plain_token()
+
+
+def test_a_miniprogram_has_a_token_but_not_the_apis_of_an_official_account(client):
+    name = f"mp-{client.name}"
+    client.keep_account(name=name, kind="miniprogram", appid=f"wx{name}", secret="5ecre7")
+
+    token = client.stable_token()["access_token"]
+
+    assert client.get("/cgi-bin/getcallbackip", token=token)["ip_list"]
+    assert client.get("/cgi-bin/user/get", token=token)["errcode"] == 48001
+    code = {"code": "c", "grant_type": "authorization_code", **client.credentials}
+    assert client.get("/sns/oauth2/access_token", token=None, **code)["errcode"] == 40013

@@ -6,10 +6,21 @@ from click.testing import CliRunner
 from flask.testing import FlaskCliRunner
 
 from app import cli
+from channel.breaker import breaker_state, open_after
+from channel.tokens import FetchedToken, TokenKind, TokenStore
+from core.redis import redis
 from core.settings import SANDBOX_WECHAT
+from domain.directory.access import Actor
+from domain.directory.accounts import AutoReplies, CallbackMode, ChannelKind
+from domain.directory.channel_accounts import (
+    channel_account,
+    channel_account_by_name,
+    set_account_enabled,
+)
+from domain.directory.service import accept_invitation
+from domain.inbox.intake import Callback, accept
 from domain.inbox.models import InboxEvent, InboxState
-from domain.inbox.service import Callback, accept
-from tests.factories import make_channel_account, make_org
+from tests.factories import make_channel_account, make_hr, make_identity, make_org
 from workers.commands.demo import demo
 
 AES_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
@@ -54,18 +65,80 @@ def test_a_wrong_account_is_refused_in_words(run):
     assert "EncodingAESKey" in refused.output
 
 
-def test_an_account_is_rotated_and_disabled(run):
+def test_the_same_account_is_not_added_twice(run):
+    make_org("/hq/")
+    run.invoke(args=ADD)
+
+    refused = run.invoke(args=[*ADD, "--name", "again"])
+
+    assert (refused.exit_code, "已经登记过" in refused.output) == (1, True)
+
+
+@pytest.mark.parametrize("option", ["--secret", "--token", "--aes-key"])
+def test_nothing_is_rotated_to_nothing(run, option):
+    account = make_channel_account()
+
+    refused = run.invoke(args=["accounts", "rotate", account.name, option, ""])
+
+    assert (refused.exit_code, "填写有误" in refused.output) == (1, True)
+    assert channel_account(account.id) == account
+
+
+def test_an_account_is_rotated_disabled_and_enabled(run):
     account = make_channel_account()
 
     assert run.invoke(args=["accounts", "rotate", account.name]).exit_code == 2
     assert run.invoke(args=["accounts", "rotate", account.name, "--secret", "new"]).exit_code == 0
     assert run.invoke(args=["accounts", "disable", account.name]).exit_code == 0
     assert "停用" in run.invoke(args=["accounts", "list"]).output
-    for command in ("rotate", "disable", "setup"):
+    assert "已启用" in run.invoke(args=["accounts", "enable", account.name]).output
+    assert "停用" not in run.invoke(args=["accounts", "list"]).output
+    for command in ("rotate", "disable", "enable", "setup"):
         arguments = ["accounts", command, "nobody", *(["--secret", "x"] * (command == "rotate"))]
         refused = run.invoke(args=arguments)
         assert refused.exit_code == 1
         assert "nobody" in refused.output
+
+
+def token_of(account, fetched: str) -> str:
+    """The token that is kept for an account, or ``fetched`` when none is."""
+    store = TokenStore(redis())
+    return store.get(account.id, TokenKind.ACCESS, lambda: FetchedToken(fetched, 7200))
+
+
+@pytest.mark.parametrize("given", [["--token", "newtoken"], ["--aes-key", AES_KEY[::-1]]])
+def test_what_callbacks_are_read_with_says_nothing_about_the_secret(run, given):
+    account = make_channel_account()
+    token_of(account, "kept")
+    open_after(account.id, 40125)
+
+    assert run.invoke(args=["accounts", "rotate", account.name, *given]).exit_code == 0
+
+    assert breaker_state(account.id) is not None
+    assert token_of(account, "fetched anew") == "kept"
+
+
+def test_a_new_secret_is_tried_at_once(run):
+    account = make_channel_account()
+    token_of(account, "kept")
+    open_after(account.id, 40125)
+
+    run.invoke(args=["accounts", "rotate", account.name, "--secret", "new"])
+
+    assert breaker_state(account.id) is None
+    assert token_of(account, "fetched anew") == "fetched anew"
+
+
+def test_a_disabled_account_is_rotated_too(run):
+    account = make_channel_account(is_enabled=False)
+    open_after(account.id, 40125)
+
+    rotated = run.invoke(args=["accounts", "rotate", account.name, "--secret", "new"])
+
+    assert (rotated.exit_code, "已更新" in rotated.output) == (0, True)
+    assert breaker_state(account.id) is None
+    set_account_enabled(Actor.system(), account.name, is_enabled=True)
+    assert channel_account(account.id).secret.get_secret_value() == "new"
 
 
 @responses.activate
@@ -81,6 +154,28 @@ def test_setup_reads_the_templates_and_sets_the_menu(run):
 
     assert "question_answered" in result.output
     assert menu.call_count == 1
+
+
+def test_how_callbacks_are_taken_and_answered_can_be_changed(run):
+    account = make_channel_account()
+    change = ["accounts", "set", account.name]
+
+    done = run.invoke(
+        args=[*change, "--mode", "plain", "--callback-window", "60", "--message-reply", "请点菜单"]
+    )
+
+    changed = channel_account(account.id)
+    assert "已更改" in done.output
+    assert (changed.mode, changed.callback_window_seconds) == (CallbackMode.PLAIN, 60)
+    assert changed.replies == AutoReplies(message="请点菜单")
+    run.invoke(args=[*change, "--message-reply", "", "--hand-over"])
+    assert channel_account(account.id).replies == AutoReplies(hands_over=True)
+    refused = run.invoke(args=[*change, "--callback-window", "1"])
+    assert (refused.exit_code, "30 到 7200" in refused.output) == (1, True)
+    too_long = run.invoke(args=[*change, "--title", "长" * 101])
+    assert (too_long.exit_code, "标题" in too_long.output) == (1, True)
+    assert run.invoke(args=["accounts", "set", "nobody", "--title", "新"]).exit_code == 1
+    assert run.invoke(args=change).exit_code == 2
 
 
 # --- organisations and users ----------------------------------------------------------------
@@ -114,6 +209,42 @@ def test_an_invitation_without_an_account_is_refused_in_words(run):
     assert result.exit_code == 1
 
 
+def test_an_invitation_through_wecom_is_an_address(run):
+    make_channel_account("/hq/", kind=ChannelKind.WECOM_APP, name="app", agentid="1")
+    make_org("/hq/bj/ent-1/")
+    invite = ["users", "invite", "/hq/bj/ent-1/", "--name", "方", "--role", "hr", "--wecom"]
+
+    address = run.invoke(args=invite).output.strip()
+
+    assert address.startswith("http://localhost:8000/hr/signin/wecom?account=app&invitation=")
+    member = make_identity(channel_account_by_name("app"), openid="fang")
+    user = accept_invitation(member.id, address.rpartition("=")[2])
+    again = run.invoke(args=["users", "invite-again", str(user.id), "--wecom"]).output.strip()
+    assert again.startswith(address.rpartition("=")[0])
+    assert again != address
+    assert f"{user.id}\t/hq/bj/ent-1/\t方\thr\t启用" in run.invoke(args=["users", "list"]).output
+
+
+def test_without_a_wecom_app_nobody_is_added(run):
+    make_channel_account("/hq/")
+    invite = ["users", "invite", "/hq/", "--name", "方", "--role", "hr", "--wecom"]
+
+    assert run.invoke(args=invite).exit_code == 1
+    assert run.invoke(args=["users", "list"]).output == ""
+
+
+def test_a_user_is_changed_disabled_and_enabled(run):
+    hr = make_hr()
+    for change in (["roles", str(hr.id), "--role", "auditor"], ["disable", str(hr.id)]):
+        assert run.invoke(args=["users", *change]).exit_code == 0
+    assert "\tauditor\t停用" in run.invoke(args=["users", "list"]).output
+
+    run.invoke(args=["users", "enable", str(hr.id)])
+
+    assert "\tauditor\t启用" in run.invoke(args=["users", "list"]).output
+    assert run.invoke(args=["users", "disable", "4711"]).exit_code == 1
+
+
 # --- inbox ----------------------------------------------------------------------------------
 
 
@@ -135,6 +266,46 @@ def test_callbacks_are_listed_shown_and_replayed(run, session, queue):
     session.get_one(InboxEvent, event_id).state = InboxState.DONE
     assert "1 条" in run.invoke(args=["inbox", "replay", str(event_id)]).output
     assert queue.count == 1
+
+
+def test_a_range_is_replayed(run):
+    account = make_channel_account()
+    ids = [accept(account, Callback("e", "", "", f"<xml>{n}</xml>")).event_id for n in range(3)]
+    span = ["inbox", "replay", "--from", str(ids[0]), "--to", str(ids[2])]
+
+    assert "3 条" in run.invoke(args=span).output
+    assert "0 条" in run.invoke(args=[*span, "--state", "dead"]).output
+    assert "3 条" in run.invoke(args=[*span, "--account", account.name]).output
+    for wrong in (
+        ["inbox", "replay"],
+        span[:4],
+        [*span, "7"],
+        ["inbox", "replay", "7", "--state", "dead"],
+        ["inbox", "replay", "--from", "2", "--to", "1"],
+    ):
+        assert run.invoke(args=wrong).exit_code == 2
+
+
+@pytest.mark.parametrize("event_id", ["0", str(2**63), "9" * 40])
+def test_an_id_that_no_callback_can_have_is_refused(run, event_id):
+    for command in (
+        ["show", event_id],
+        ["replay", event_id],
+        ["replay", "--from", event_id, "--to", "9"],
+        ["replay", "--from", "1", "--to", event_id],
+    ):
+        refused = run.invoke(args=["inbox", *command])
+
+        assert (refused.exit_code, "not in the range" in refused.output) == (2, True)
+
+
+def test_too_long_a_range_is_refused_in_words(run, monkeypatch):
+    monkeypatch.setattr("domain.inbox.service.REPLAY_LIMIT", 0)
+    event_id = accept(make_channel_account(), Callback("e", "", "", "<xml/>")).event_id
+
+    refused = run.invoke(args=["inbox", "replay", "--from", str(event_id), "--to", str(event_id)])
+
+    assert (refused.exit_code, "缩小范围" in refused.output) == (1, True)
 
 
 # --- doctor ---------------------------------------------------------------------------------
@@ -205,3 +376,10 @@ def test_every_command_of_the_interface_is_there(app):
         *("demo", "run", "worker", "timetable", "db", "accounts", "inbox", "doctor", "payroll"),
         "bench",
     }
+
+
+def test_a_burst_of_more_than_one_queue_is_refused(run):
+    refused = run.invoke(args=["worker", "inbox", "push", "--burst"])
+
+    assert refused.exit_code == 2
+    assert "one queue" in refused.output

@@ -1,17 +1,26 @@
 import pytest
+import time_machine
+from sqlalchemy import select
 
+from channel import bulk, clients, delivery, ways
 from core.clock import utc_now
-from core.db import transaction
+from core.db import reading, transaction
 from core.queues import Job
 from domain.payroll import service as payroll
 from domain.payroll.models import BatchStatus, PayrollBatch
-from domain.pushes.models import Push, PushStatus
-from domain.pushes.service import PushOutcome
+from domain.pushes import campaigns
+from domain.pushes import service as pushes
+from domain.pushes.models import Campaign, CampaignStatus, Push, PushStatus
+from domain.pushes.policy import CLAIM_LIFE
+from tests.channel.fake_platform import running_platform
 from tests.factories import (
+    make_batch,
     make_binding,
     make_channel_account,
     make_employee,
     make_hr,
+    make_identity,
+    make_payslip,
     make_push,
 )
 from workers import jobs
@@ -25,21 +34,87 @@ def push(session) -> Push:
     return make_push(employee, account)
 
 
-def test_a_push_is_delivered_with_no_transaction_open(session, push, monkeypatch):
-    seen = []
+@pytest.fixture
+def platform(redis, monkeypatch):
+    with running_platform() as platform:
+        given = {"wechat_api_url": platform.url}
+        settings = clients.get_settings().model_copy(update=given)
+        for module in (clients, ways):
+            monkeypatch.setattr(module, "get_settings", lambda: settings)
+        clients.forget_http()
+        yield platform
+        bulk.close()
+        clients.forget_http()
 
-    def deliver(to_send):
-        seen.append(to_send.id)
-        return PushOutcome(PushStatus.SENT, msgid=42)
 
-    monkeypatch.setattr(jobs.delivery, "deliver", deliver)
+def statuses(campaign_id) -> list[PushStatus]:
+    """A job lets go of the session that the test began with."""
+    rows = select(Push.status).where(Push.campaign_id == campaign_id).order_by(Push.id)
+    return list(reading().scalars(rows))
 
-    jobs.deliver_push(push.id)
-    jobs.deliver_push(push.id)
 
-    stored = session.get_one(Push, push.id, populate_existing=True)
-    assert (stored.status, stored.msgid) == (PushStatus.SENT, 42)
-    assert seen == [push.id]
+def work_off(queue) -> None:
+    """What the push worker does until nothing is left."""
+    entries = {
+        Job.PREPARE_CAMPAIGN: jobs.prepare_campaign,
+        Job.FEED_PUSHES: jobs.feed_pushes,
+        Job.SEND_PUSHES: jobs.send_pushes,
+    }
+    while todo := queue.jobs:
+        queue.clear()
+        for job, args in todo:
+            entries[job](*args)
+
+
+def test_a_chunk_is_sent_once_though_its_job_runs_twice(push, platform):
+    campaign_id, push_id = push.campaign_id, push.id
+
+    for _ in range(2):
+        jobs.send_pushes(campaign_id, push_id, push_id)
+
+    assert statuses(campaign_id) == [PushStatus.SENT]
+    assert len(platform.calls) == 1
+
+
+def test_a_published_payroll_reaches_everybody_once(session, platform, queue, monkeypatch):
+    monkeypatch.setattr(campaigns, "SLICE", 2)
+    monkeypatch.setattr(campaigns, "CHUNK", 1)
+    monkeypatch.setattr(campaigns, "WINDOW", 1)
+    hr, account = make_hr(), make_channel_account()
+    batch = make_batch(status=BatchStatus.DRAFT)
+    for number in range(5):
+        employee = make_employee()
+        make_binding(employee, account, make_identity(account, openid=f"o{number}"))
+        make_payslip(employee, batch)
+    queue.clear()
+
+    payroll.publish_batch(hr, batch.id)
+    [(campaign_id,)] = queue.args(Job.PREPARE_CAMPAIGN)
+    work_off(queue)
+    jobs.sweep()
+    work_off(queue)
+
+    assert sorted(call.body["touser"] for call in platform.calls) == [
+        f"o{number}" for number in range(5)
+    ]
+    assert statuses(campaign_id) == [PushStatus.SENT] * 5
+    assert reading().get_one(Campaign, campaign_id).status is CampaignStatus.FINISHED
+
+
+def test_a_worker_that_dies_while_sending_forgets_nobody_and_tells_nobody_twice(
+    push, platform, queue
+):
+    campaign_id, push_id = push.campaign_id, push.id
+    claimed = pushes.claim(campaigns.Chunk(campaign_id, push_id, push_id))
+    delivery.deliver(claimed)  # and dies before it writes this down
+    with time_machine.travel(utc_now() + CLAIM_LIFE, tick=False):
+        jobs.sweep()
+        work_off(queue)
+
+    assert statuses(campaign_id) == [PushStatus.SENT]
+    assert len(platform.calls) == 2
+    # The platform drops the second of the same id.
+    assert len({call.body["client_msg_id"] for call in platform.calls}) == 1
 
 
 def test_a_reader_that_breaks_leaves_a_sentence_on_the_batch(session, monkeypatch):
@@ -65,15 +140,19 @@ def test_a_healthy_sheet_is_read(session):
 
 
 def test_the_sweeper_brings_back_what_redis_lost(session, push, queue):
+    with transaction():
+        session.get_one(Push, push.id).status = PushStatus.SENDING
     jobs.sweep()
     assert queue.count == 0
     with transaction():
-        session.get_one(Push, push.id).created_at = utc_now() - payroll.READING_LIFE
+        session.get_one(Push, push.id).status = PushStatus.CREATED
+    with transaction():
+        session.get_one(Campaign, push.campaign_id).fed_to = 0
 
     jobs.sweep()
 
-    assert queue.args(Job.DELIVER_PUSH) == [(push.id,)]
+    assert queue.args(Job.SEND_PUSHES) == [(push.campaign_id, push.id, push.id)]
 
 
 def test_an_event_that_is_gone_is_no_error(session):
-    jobs.handle_inbox_event(4711)
+    jobs.handle_inbox_events(4711)

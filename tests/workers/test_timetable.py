@@ -1,8 +1,11 @@
+import math
 import threading
 
 from redis.exceptions import ConnectionError as RedisAway
 
+from channel.wecom.messages import WELCOME_CODE_SECONDS
 from core.queues import Job, QueueName
+from domain.inbox.policy import URGENT_RETRY_AFTER
 from workers import timetable
 from workers.timetable import ENTRIES, Entry
 
@@ -25,6 +28,18 @@ def test_a_slot_is_one_job_even_with_two_timetables(queue, monkeypatch):
     timetable.run(stop_after(3))
 
     assert queue.names == [entry.job for entry in ENTRIES]
+
+
+def test_the_sweep_comes_often_enough_for_every_urgent_try():
+    [every_seconds] = [entry.every_seconds for entry in ENTRIES if entry.job is Job.SWEEP]
+    now = 0.9 * every_seconds  # as late as can be for the sweep that comes next
+    began_at = now
+
+    for wait in URGENT_RETRY_AFTER:
+        now = math.ceil((now + wait.total_seconds()) / every_seconds) * every_seconds
+        now += 3  # a platform that answers late
+
+    assert now - began_at < WELCOME_CODE_SECONDS
 
 
 def test_the_next_slot_is_another_job(queue, monkeypatch):

@@ -15,7 +15,9 @@ from domain.directory.access import Actor
 from domain.directory.accounts import CallbackMode, ChannelKind
 from domain.directory.queries import root_org
 
-accounts = click.Group("accounts", help="Channel accounts: add, list, rotate, disable.")
+accounts = click.Group(
+    "accounts", help="Channel accounts: add, list, set, rotate, disable, enable."
+)
 
 
 @accounts.command("add")
@@ -96,21 +98,60 @@ def list_accounts(as_json: bool) -> None:
 @with_appcontext
 def rotate(name: str, secret: str | None, token: str | None, aes_key: str | None) -> None:
     """Replace secrets. Callbacks under the AES key before stay readable."""
-    if not (secret or token or aes_key):
+    if secret is None and token is None and aes_key is None:
         raise click.UsageError("give at least one of --secret, --token, --aes-key")
     try:
-        channel_accounts.rotate_keys(
+        account_id = channel_accounts.rotate_keys(
             Actor.system(),
             name,
-            secret=SecretStr(secret) if secret else None,
-            token=SecretStr(token) if token else None,
-            aes_key=SecretStr(aes_key) if aes_key else None,
+            secret=None if secret is None else SecretStr(secret),
+            token=None if token is None else SecretStr(token),
+            aes_key=None if aes_key is None else SecretStr(aes_key),
         )
-        # What was fetched, or refused, under the old secret counts no more.
-        TokenStore(redis()).forget(channel_accounts.channel_account_by_name(name).id)
+        if secret:
+            # What was fetched, or refused, under the old one counts no more.
+            TokenStore(redis()).forget(account_id)
     except DomainError as refusal:
         raise click.ClickException(refusal.sentence) from refusal
     click.echo(f"{name} 的密钥已更新")
+
+
+@accounts.command("set")
+@click.argument("name")
+@click.option("--title")
+@click.option("--mode", type=click.Choice([m.value for m in CallbackMode]))
+@click.option(
+    "--callback-window", type=int, help="Seconds by which a callback's timestamp may be off."
+)
+@click.option("--follow-reply", help="What new followers are answered; empty for nothing.")
+@click.option("--message-reply", help="What people who write are answered; empty for nothing.")
+@click.option("--hand-over/--no-hand-over", default=None, help="Give them to customer service.")
+@with_appcontext
+def change(
+    name: str,
+    title: str | None,
+    mode: str | None,
+    callback_window: int | None,
+    follow_reply: str | None,
+    message_reply: str | None,
+    hand_over: bool | None,
+) -> None:
+    """Change how callbacks are taken and answered; what is not given stays."""
+    wanted = channel_accounts.AccountChange(
+        title=title,
+        mode=CallbackMode(mode) if mode else None,
+        callback_window_seconds=callback_window,
+        follow_reply=follow_reply,
+        message_reply=message_reply,
+        hands_over=hand_over,
+    )
+    if wanted == channel_accounts.AccountChange():
+        raise click.UsageError("give at least one option")
+    try:
+        channel_accounts.change_account(Actor.system(), name, wanted)
+    except DomainError as refusal:
+        raise click.ClickException(refusal.sentence) from refusal
+    click.echo(f"{name} 已更改")
 
 
 @accounts.command("disable")
@@ -125,15 +166,27 @@ def disable(name: str) -> None:
     click.echo(f"{name} 已停用")
 
 
+@accounts.command("enable")
+@click.argument("name")
+@with_appcontext
+def enable(name: str) -> None:
+    """Use a disabled account again."""
+    try:
+        channel_accounts.set_account_enabled(Actor.system(), name, is_enabled=True)
+    except DomainError as refusal:
+        raise click.ClickException(refusal.sentence) from refusal
+    click.echo(f"{name} 已启用")
+
+
 @accounts.command("setup")
 @click.argument("name")
 @with_appcontext
 def setup(name: str) -> None:
-    """Read an official account's message templates and set its menu."""
+    """Read an account's message templates; set an official account's menu."""
     try:
         missing = set_up_account(channel_accounts.channel_account_by_name(name))
     except DomainError as refusal:
         raise click.ClickException(refusal.sentence) from refusal
-    click.echo(f"{name} 的菜单已设置")
+    click.echo(f"{name} 已设置好")
     if missing:
         raise click.ClickException(f"缺少消息模板：{'、'.join(missing)}，请在公众平台添加后再运行")

@@ -8,7 +8,12 @@ from typing import Any
 
 import click
 
-NAMES = {"import": "bench.import_sheet", "pages": "bench.pages"}
+NAMES = {
+    "callbacks": "bench.callbacks",
+    "import": "bench.import_sheet",
+    "pages": "bench.pages",
+    "push": "bench.push",
+}
 
 
 @click.command()

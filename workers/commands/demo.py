@@ -18,7 +18,7 @@ from rq import Worker
 
 from core.queues import QueueName
 from core.redis import forget_connections, queue_redis, redis
-from core.settings import get_settings
+from core.settings import SMS_FILE, get_settings, master_key_file
 from workers.commands.run import this_program
 from workers.embedded_redis import server_command
 from workers.processes import Child, Supervisor
@@ -31,12 +31,15 @@ START_SECONDS = 60
 @click.option("--port", default=8000, show_default=True)
 @click.option("--sandbox-port", default=8100, show_default=True)
 @click.option("--empty", is_flag=True, help="Without the demo bank.")
+@click.option("--no-sms", is_flag=True, help="Without text messages, which a file would take.")
 @click.option(
     "--services",
     is_flag=True,
     help="On XINQIAO_DATABASE_URL and XINQIAO_REDIS_URL instead of the embedded ones.",
 )
-def demo(data_dir: Path, port: int, sandbox_port: int, empty: bool, services: bool) -> None:
+def demo(
+    data_dir: Path, port: int, sandbox_port: int, empty: bool, no_sms: bool, services: bool
+) -> None:
     """Start everything and print one line `ready …` when all answer."""
     data_dir = data_dir.resolve()
     for wanted, option in ((port, "--port"), (sandbox_port, "--sandbox-port")):
@@ -45,6 +48,9 @@ def demo(data_dir: Path, port: int, sandbox_port: int, empty: bool, services: bo
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     (data_dir / "logs").mkdir(parents=True, exist_ok=True, mode=0o700)
     held = _hold_folder(data_dir)
+    _make_master_key(data_dir)
+    # A demo rings nobody's telephone.
+    os.environ["XINQIAO_SMS_GATEWAY"] = "" if no_sms else SMS_FILE
     _set_environment(data_dir, port, sandbox_port, embedded=not services)
     supervisor = Supervisor()
     supervisor.catch_signals()
@@ -90,24 +96,25 @@ def _set_environment(data_dir: Path, port: int, sandbox_port: int, *, embedded: 
             "XINQIAO_HOST": "127.0.0.1",
             "XINQIAO_PORT": str(port),
             "XINQIAO_PUBLIC_URL": f"http://127.0.0.1:{port}",
-            "XINQIAO_MASTER_KEY": _master_key(data_dir),
+            "XINQIAO_MASTER_KEY": "",  # the one beside the data
             "XINQIAO_WECHAT_API_URL": f"{sandbox}/wechat",
             "XINQIAO_WECOM_API_URL": f"{sandbox}/wecom",
             "XINQIAO_OPEN_URL": f"{sandbox}/wechat",
+            "XINQIAO_WECOM_OPEN_URL": f"{sandbox}/wecom",
+            "XINQIAO_WECOM_LOGIN_URL": f"{sandbox}/wecom",
         }
     )
     get_settings.cache_clear()
     forget_connections()
 
 
-def _master_key(data_dir: Path) -> str:
+def _make_master_key(data_dir: Path) -> None:
     """One key for the life of the data folder; production keeps its own outside."""
-    path = data_dir / "master.key"
+    path = master_key_file(data_dir)
     if not path.exists():
         key = base64.b64encode(secrets.token_bytes(32)).decode()
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(key)
-    return path.read_text().strip()
 
 
 def _start(

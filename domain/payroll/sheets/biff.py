@@ -5,7 +5,7 @@ Without the walk a hidden column of employer cost in an old .xls would be shown 
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import python_calamine as calamine
@@ -18,7 +18,9 @@ from .unreadable import LOCKED, Unreadable, refuse_oversize
 OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _END = 0xFFFFFFFA  # sector numbers from here on are marks, not sectors
 _BOF, _EOF, _BOUNDSHEET, _FILEPASS = 0x0809, 0x000A, 0x0085, 0x002F
-_ROW, _COLINFO, _FORMULA = 0x0208, 0x007D, 0x0006
+_ROW, _COLINFO, _FORMULA, _DIMENSIONS = 0x0208, 0x007D, 0x0006, 0x0200
+# Records of cells; each begins with its row and column.
+_CELLS = frozenset({0x0006, 0x0201, 0x0203, 0x0204, 0x0205, 0x027E, 0x00BD, 0x00BE, 0x00D6, 0x00FD})
 _ROW_HIDDEN, _COLUMN_HIDDEN = 0x20, 0x01
 _NO_NUMBER = 0xFFFF  # the cached value is a text, a truth, an error or nothing
 _CACHED_ERROR, _CACHED_BLANK = 2, 3
@@ -49,13 +51,18 @@ class OleFile:
             raise ValueError("sector size")
         first_directory = struct.unpack_from("<I", content, 48)[0]
         self._fat = self._read_fat()
+        _refuse_rings(self._fat)
+        first_small = struct.unpack_from("<I", content, 60)[0]
+        small = self._chain(first_small)
+        _refuse_rings(struct.unpack(f"<{len(small) // 4}I", small))
         directory = self._chain(first_directory)
         self.streams = dict(self._entries(directory))
 
     def _read_fat(self) -> list[int]:
         numbers = list(struct.unpack_from("<109I", self._content, 76))
         following, count = struct.unpack_from("<II", self._content, 68)
-        for _ in range(count):
+        most = len(self._content) // self._sector + 1
+        for _ in range(min(count, most)):
             if following >= _END:
                 break
             block = self._sector_at(following)
@@ -63,6 +70,8 @@ class OleFile:
             numbers.extend(more)
         fat: list[int] = []
         for number in numbers:
+            if len(fat) > most + self._sector // 4:
+                raise ValueError("more sectors than the file has")
             if number < _END:
                 fat.extend(struct.unpack(f"<{self._sector // 4}I", self._sector_at(number)))
         return fat
@@ -74,9 +83,7 @@ class OleFile:
 
     def _chain(self, number: int) -> bytes:
         blocks: list[bytes] = []
-        while number < _END:
-            if len(blocks) > len(self._fat):
-                raise ValueError("a chain without an end")
+        while number < _END:  # it ends: there are no rings
             blocks.append(self._sector_at(number))
             number = self._fat[number]
         return b"".join(blocks)
@@ -94,6 +101,18 @@ class OleFile:
     def read(self, name: str) -> bytes:
         first, size = self.streams[name]
         return self._chain(first)[:size]
+
+
+def _refuse_rings(table: Sequence[int]) -> None:
+    """Chains that never end: calamine would follow them until the memory is full."""
+    walked_by = [-1] * len(table)
+    for first in range(len(table)):
+        number = first
+        while number < len(table) and walked_by[number] < 0:
+            walked_by[number] = first
+            number = table[number]
+        if number < len(table) and walked_by[number] == first:
+            raise ValueError("a chain without an end")
 
 
 def read_ole(content: bytes) -> list[Grid]:
@@ -132,7 +151,25 @@ def _walk(stream: bytes) -> dict[str, _Marks]:
             count, wide = stream[at + 6], stream[at + 7] & 1
             raw = stream[at + 8 : at + 8 + count * (2 if wide else 1)]
             sheets[raw.decode("utf-16-le" if wide else "latin-1", errors="replace")] = start
+    for name, start in sheets.items():
+        _refuse_vast(stream, name, start)
     return {name: _sheet_marks(stream, start) for name, start in sheets.items()}
+
+
+def _refuse_vast(stream: bytes, name: str, start: int) -> None:
+    """Refuse what calamine would take memory for without looking: it believes the sheet's stated
+    size, and lays out all that lies between the cells."""
+    height = width = 0
+    for kind, at, _length in _records(stream, start):
+        if kind in _CELLS:
+            row, column = struct.unpack_from("<HH", stream, at)
+            height, width = max(height, row + 1), max(width, column + 1)
+        elif kind == _DIMENSIONS:
+            top, bottom, left, right = struct.unpack_from("<IIHH", stream, at)
+            refuse_oversize(name, bottom, right)
+            if (top > bottom or left > right) and bottom and right:
+                raise ValueError("a sheet that ends before it begins")
+    refuse_oversize(name, height, width)
 
 
 def _sheet_marks(stream: bytes, start: int) -> _Marks:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from . import words
 from .files import read_grids
 from .grid import Grid
+from .headers import missing_columns
 from .judging import judge
 from .lines import IDENTITY_ROLES, Line, Part, identity_texts
 from .matching import Identifiers, Match, match, read_identifiers
@@ -102,6 +103,13 @@ def _no_payroll_sentence(grids: list[Grid]) -> str:
     names = "、".join(grid.name for grid in grids if grid.visible)
     if not any(any(any(row) for row in grid.rows) for grid in grids):
         return "文件里没有内容，请检查后重新上传"
+    for grid in grids:
+        for number, row in enumerate(grid.rows, 1):
+            if missing := missing_columns(row):
+                return (
+                    f"在工作表“{grid.name}”第{number}行找到了表头，但缺少{missing}。"
+                    "请在表里加上、每个人都填好后重新上传"
+                )
     return (
         f"在工作表（{names}）里没有找到工资表："
         "需要一行表头，其中有姓名（或工号、手机号、身份证号）和实发工资等列。请检查后重新上传"
@@ -160,6 +168,12 @@ def _describe(reads: list[tuple[Grid, SheetRead]], parts: list[Part], report: Sh
 
 
 def _describe_columns(layout: SheetLayout, report: SheetReport) -> None:
+    if layout.role("net") is None:
+        sentence = (
+            f"工作表“{layout.sheet}”第{layout.header_rows[1] + 1}行的表头里没有“实发工资”列，"
+            "每一行都要补上实发才能发。人多时请放弃这一批，在表里加上这一列后重新上传"
+        )
+        report.warnings.append(Notice("NET_COLUMN_MISSING", sentence))
     columns = report.columns.setdefault(layout.sheet, {})
     for column in layout.columns:
         if column.hidden and column.label:

@@ -30,13 +30,34 @@ def key_words(row: list[str]) -> list[str]:
 
 def is_header_row(row: list[str]) -> bool:
     """Holds an identifier's word and is made of words."""
-    if not key_words(row):
-        return False
+    return bool(key_words(row)) and _is_made_of_words(row)
+
+
+def _is_made_of_words(row: list[str]) -> bool:
     filled = [text for text in row if text]
     return (
         len(filled) > 1
         and sum(words.is_header_text(text) for text in filled) * 10 >= len(filled) * 8
     )
+
+
+def missing_columns(row: list[str]) -> str:
+    """What keeps this row from being a payroll's header, in words; empty for a row that is far
+    from one: a header needs to say whose row it is and what they get."""
+    filled = [text for text in row if text]
+    if not _is_made_of_words(row) or any(words.is_title(text) for text in filled):
+        return ""
+    roles = {words.role_of(text) for text in filled}.intersection(_KEY_ROLES)
+    has_net = any(words.net_rank(text) for text in filled)
+    is_pay = any(words.kind_of(text, "") in ("earning", "deduction") for text in filled)
+    if not (roles or has_net) or not (is_pay or has_net):
+        return ""
+    missing = [] if has_net else ["“实发工资”列"]
+    if not roles:
+        missing.append("“姓名”列")
+    if roles <= {"name"}:
+        missing.append("“工号”“手机号”“身份证号”中的至少一列")
+    return "，以及".join(missing)
 
 
 def header_at(grid: Grid, row: int, ceiling: int) -> Header | None:

@@ -119,3 +119,16 @@ def test_a_slip_is_confirmed_and_a_line_asked_about_with_a_few_taps(phone, me):
     page.get_by_role("button", name="发给人事").click()
     expect(page.get_by_text("为什么比上月多？")).to_be_visible()
     expect(page.get_by_text("已发给单位人事")).to_be_visible()
+
+
+def test_a_notice_keeps_its_distance_from_what_follows(phone, client, me):
+    make_payslip(me.employee)
+    page = phone("/me/payslips")
+    gap = """() => document.querySelector(".hero").getBoundingClientRect().top
+        - document.querySelector(".notice").getBoundingClientRect().bottom"""
+    for width in (375, 800):
+        client.sign_in("/me", **me.session, _flashes=[["ok", "绑定成功"]])
+        page.set_viewport_size({"width": width, "height": 700})
+        page.goto("/me/payslips")
+
+        assert page.evaluate(gap) >= 12

@@ -208,6 +208,7 @@ def test_somebody_elses_slip_is_not_found_and_the_try_is_audited(
 
     assert answer.status_code == 404
     assert "没有找到这张工资条" in answer.text
+    assert "撤回" not in answer.text  # what is published stays
     assert "7,120.50" not in answer.text
     assert 'href="/me/' in answer.text  # and where to go from here
     assert actions(session) == ["payroll.payslip.refused"]

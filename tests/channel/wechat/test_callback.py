@@ -12,7 +12,7 @@ from redis import ConnectionError as RedisAway
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from channel.wechat import callback as callback_module
+from channel import callbacks
 from channel.wechat.crypto import MessageCrypto, signature
 from core.queues import Job
 from domain.directory.access import Actor
@@ -125,7 +125,7 @@ def test_an_encrypted_callback_is_stored_enqueued_and_acknowledged(safe, stored,
     [row] = stored()
     assert (answer.status_code, answer.text, answer.mimetype) == (200, "success", "text/plain")
     assert (row.event, row.change_type, row.openid) == ("subscribe", "", "oPerson")
-    assert queue.args(Job.HANDLE_INBOX_EVENT) == [(row.id,)]
+    assert queue.args(Job.HANDLE_INBOX_EVENTS) == [(row.id,)]
     assert claim(row.id).body == event()
 
 
@@ -235,7 +235,7 @@ def test_an_account_without_a_key_cannot_be_told_anything_encrypted(
 ):
     account = make_channel_account(name="keyless-oa", mode=CallbackMode.PLAIN)
     keyless = dataclasses.replace(account, aes_keys=("",))
-    monkeypatch.setattr(callback_module, "channel_account_by_name", lambda _name: keyless)
+    monkeypatch.setattr(callbacks, "kept_account_by_name", lambda _name: keyless)
 
     assert Platform(client_with_csrf, account).send(event()).status_code == 403
     assert stored() == []
@@ -332,7 +332,7 @@ def test_what_cannot_be_stored_is_not_acknowledged(safe, stored, monkeypatch, ca
     def database_is_away(*_args):
         raise OperationalError("INSERT … oPerson", {}, Exception("server has gone away"))
 
-    monkeypatch.setattr(callback_module.inbox, "accept", database_is_away)
+    monkeypatch.setattr(callbacks.intake, "accept", database_is_away)
 
     answer = safe.send(event())
 
@@ -349,14 +349,14 @@ def away():
 
 
 def test_an_encrypted_callback_is_stored_while_redis_is_away(safe, stored, monkeypatch):
-    monkeypatch.setattr(callback_module, "redis", away)
+    monkeypatch.setattr(callbacks.intake, "redis", away)
 
     assert safe.send(event()).text == "success"
     assert len(stored()) == 1
 
 
 def test_a_plain_callback_waits_until_nonces_can_be_checked(plain, stored, monkeypatch):
-    monkeypatch.setattr(callback_module, "redis", away)
+    monkeypatch.setattr(callbacks.intake, "redis", away)
 
     assert plain.send_plain(event()).status_code == 503
     assert stored() == []

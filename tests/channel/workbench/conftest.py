@@ -1,4 +1,5 @@
 import io
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -10,6 +11,15 @@ HEADER = "工号,姓名,手机号,基本工资,扣款,实发工资"
 ZHANG = "001,张三,13800000001,6000.00,100.00,5900.00"
 LI = "002,李四,13800000002,5000.00,0,5000.00"
 STRANGER = "009,赵六,13800000009,4000.00,0,4000.00"
+
+HOUSE = "http://desk.test"
+LAPTOP, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 812}
+TOO_WIDE = "document.documentElement.scrollWidth - window.innerWidth"
+TAPPED = "a, button, input:not([type=hidden]), textarea, summary"
+TOO_SMALL = f"""[...document.querySelectorAll("{TAPPED}")]
+    .filter(one => one.offsetParent && !one.closest(".choice, .held__pick, .switch, .skip"))
+    .filter(one => one.getBoundingClientRect().height < 43.5)
+    .map(one => one.outerHTML.slice(0, 80))"""
 
 
 def sheet(*rows, title="2026年3月工资表"):
@@ -51,3 +61,33 @@ def held(hr):
 
 def file(content, name):
     return (io.BytesIO(content), name)
+
+
+@pytest.fixture
+def desk_page(app, client, browser):
+    """A browser at the desk whose every request is answered by the test's own application."""
+    complaints = []
+
+    def answer(route):
+        request = route.request
+        parts = urlsplit(request.url)
+        with app.app_context():
+            reply = client.open(
+                f"{parts.path}?{parts.query}",
+                method=request.method,
+                data=request.post_data_buffer,
+                headers=[
+                    (name, text) for name, text in request.headers.items() if name[:3] == "hx-"
+                ],
+                content_type=request.headers.get("content-type"),
+            )
+        headers = {name: value for name, value in reply.headers if name != "Set-Cookie"}
+        route.fulfill(status=reply.status_code, headers=headers, body=reply.data)
+        reply.close()
+
+    page = browser.new_page(base_url=HOUSE, viewport=LAPTOP)
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else 0)
+    page.route("**/*", answer)
+    yield page
+    page.close()
+    assert complaints == []

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from channel.workbench.desk import share_in_words
 from channel.workbench.held import REASONS
-from core.clock import utc_now
+from core.clock import china_time, utc_now
 from core.db import transaction
 from core.queues import Job
 from domain.audit.models import AuditEvent
@@ -19,12 +19,14 @@ from domain.directory.models import ChannelAccount
 from domain.payroll import service
 from domain.payroll.models import BatchStatus, HeldRow, HeldStatus, PayrollBatch, Payslip
 from domain.payroll.sheets import Item, Reason
-from domain.pushes.models import Push, PushStatus
+from domain.pushes.campaigns import prepare
+from domain.pushes.models import Campaign, MessageKind, Push, PushStatus
 from tests.channel.workbench.conftest import LI, STRANGER, ZHANG, file, sheet
 from tests.counting import count_queries
 from tests.factories import (
     make_batch,
     make_binding,
+    make_channel_account,
     make_employee,
     make_hr,
     make_payslip,
@@ -80,7 +82,9 @@ def test_the_progress_turns_into_the_review_by_itself(client, hr, session):
 
 
 @pytest.mark.parametrize(
-    ("content", "sentence"), [(b"", "没有收到文件"), (None, "没有收到文件")], ids=["empty", "none"]
+    ("content", "sentence"),
+    [(b"", "“a.csv”是空文件"), (None, "没有收到文件")],
+    ids=["empty", "none"],
 )
 def test_an_upload_without_content_is_refused_on_the_page(client, hr, session, content, sentence):
     data = {} if content is None else {"sheet": file(content, "a.csv")}
@@ -270,6 +274,56 @@ def test_a_row_sent_twice_is_left_out_once_and_decided_ones_are_counted(client, 
     assert held(batch_id) == []
 
 
+def test_a_row_left_out_is_listed_masked_and_brought_back(client, hr, read, held):
+    batch_id = read(ZHANG, STRANGER)
+    [held_id] = held(batch_id)
+    leave_out = f"/hr/payroll/{batch_id}/rows/leave-out"
+
+    page = follow(client, client.post(leave_out, data={"held_id": held_id}))
+
+    assert "不发的行" in page
+    listed = page.split('id="left-out"')[1]
+    for words in ("三月工资 第 4 行", "姓名 赵六", "实发工资 4,000.00", "查无此人", hr.name):
+        assert words in listed
+    assert "13800000009" not in listed
+    assert "发布后不能撤回。另有 1 行不发，发布后不能再恢复。" in page
+
+    restore = f"/hr/payroll/{batch_id}/rows/restore"
+    page = follow(client, client.post(restore, data={"held_id": held_id}))
+
+    assert "1 行已恢复，请重新核对" in page
+    assert "不发的行" not in page
+    assert held(batch_id) == [held_id]
+
+
+def test_all_rows_left_out_are_brought_back_at_once(client, read, held):
+    batch_id = read(STRANGER, "010,钱七,13800000010,1.00,0,1.00")
+    ids = held(batch_id)
+    chosen = {"held_id": ids}
+    page = follow(client, client.post(f"/hr/payroll/{batch_id}/rows/leave-out", data=chosen))
+    assert "请在下面恢复要发的行" in page
+    offered = re.findall(r'type="hidden" name="held_id" value="(\d+)"', page)
+    assert offered == [str(one) for one in ids]
+
+    client.post(f"/hr/payroll/{batch_id}/rows/restore", data={"held_id": offered})
+
+    assert held(batch_id) == ids
+
+
+def test_rows_left_out_cost_the_same_with_one_row_and_with_three(client, hr, read, held):
+    strangers = [f"01{n},钱{n},1380000001{n},1.00,0,1.00" for n in range(3)]
+    one, three = read(STRANGER, title="2026年2月工资表"), read(*strangers)
+    for held_id in (*held(one), *held(three)):
+        service.leave_out(hr, held_id)
+
+    with count_queries() as few:
+        client.get(f"/hr/payroll/{one}")
+    with count_queries() as many:
+        client.get(f"/hr/payroll/{three}")
+
+    assert few.count == many.count
+
+
 def test_leaving_out_nothing_changes_nothing(client, read, held):
     batch_id = read(ZHANG, STRANGER)
 
@@ -322,12 +376,14 @@ def test_hr_sees_a_slip_as_its_employee_does(client, hr):
 
 def test_a_discarded_draft_is_gone_and_its_file_may_come_again(client, session, read):
     batch_id = read(ZHANG)
+    slip_id = session.scalars(select(Payslip.id)).one()
 
     page = follow(client, client.post(f"/hr/payroll/{batch_id}/discard"))
 
     assert "这一批已放弃" in page
     assert batch_of(session, batch_id).status is BatchStatus.DISCARDED
     assert "这一批已经放弃" in client.get(f"/hr/payroll/{batch_id}").text
+    assert "没有发布就已放弃" in client.get(f"/hr/payroll/slips/{slip_id}").text
     assert upload(client, sheet(ZHANG)).status_code == 303
 
 
@@ -347,11 +403,51 @@ def test_publishing_writes_the_ledger_and_jobs_follow_the_commit(client, session
 
     page = follow(client, client.post(f"/hr/payroll/{batch_id}/publish"))
 
-    assert "已发布" in page
-    pushes = session.scalars(select(Push)).all()
-    assert {push.topic for push in pushes} == {f"payroll:{batch_id}"}
-    assert sorted(queue.args(Job.DELIVER_PUSH)) == sorted((push.id,) for push in pushes)
-    assert len(pushes) == 2
+    assert "已发布，通知正在发出" in page
+    assert "正在准备名单" in page
+    campaign = session.scalars(select(Campaign)).one()
+    assert campaign.key == f"payroll:{batch_id}"
+    assert not campaign.is_gradual
+    assert queue.args(Job.PREPARE_CAMPAIGN) == [(campaign.id,)]
+    prepare(campaign.id)
+    assert len(session.scalars(select(Push)).all()) == 2
+    assert "2 条待发" in client.get(f"/hr/payroll/{batch_id}/figures").text
+
+
+def test_a_notice_may_wait_and_begin_with_a_few_while_the_slips_are_there(client, session, read):
+    batch_id = read(ZHANG, LI)
+    later = (china_time(utc_now()) + timedelta(days=1)).replace(hour=9, minute=30)
+    form = {"notice_at": later.strftime("%Y-%m-%dT%H:%M"), "is_gradual": "1"}
+
+    page = follow(client, client.post(f"/hr/payroll/{batch_id}/publish", data=form))
+
+    told = f"{later.month}月{later.day}日 09:30"
+    assert f"员工现在就能查看；通知定在 {told} 发出" in page
+    assert f"定在 {told} 开始发送" in page
+    campaign = session.scalars(select(Campaign)).one()
+    assert campaign.is_gradual
+    assert china_time(campaign.starts_at) == later.replace(second=0, microsecond=0)
+    assert session.scalars(select(Payslip.published_at)).all().count(None) == 0
+    assert "every 15s" in page
+
+
+@pytest.mark.parametrize("notice_at", ["2020-01-01T09:00", "2999-01-01T09:00", "0001-01-01T00:00"])
+def test_a_notice_does_not_wait_for_a_wrong_time(client, session, read, notice_at):
+    batch_id = read(ZHANG)
+
+    answer = client.post(f"/hr/payroll/{batch_id}/publish", data={"notice_at": notice_at})
+
+    assert "通知时间要在现在之后、7 天以内" in follow(client, answer)
+    assert batch_of(session, batch_id).status is BatchStatus.DRAFT
+
+
+def test_a_time_that_is_none_is_refused_in_words(client, session, read):
+    batch_id = read(ZHANG)
+
+    answer = client.post(f"/hr/payroll/{batch_id}/publish", data={"notice_at": "明天"})
+
+    assert "填写的内容不对" in follow(client, answer)
+    assert batch_of(session, batch_id).status is BatchStatus.DRAFT
 
 
 def test_publishing_twice_tells_people_once(client, session, read):
@@ -361,7 +457,7 @@ def test_publishing_twice_tells_people_once(client, session, read):
     page = follow(client, client.post(f"/hr/payroll/{batch_id}/publish"))
 
     assert "不能重复发布" in page
-    assert len(session.scalars(select(Push)).all()) == 2
+    assert len(session.scalars(select(Campaign)).all()) == 1
 
 
 def test_publishing_without_an_official_account_says_whom_to_ask(
@@ -370,6 +466,7 @@ def test_publishing_without_an_official_account_says_whom_to_ask(
     batch_id = read(ZHANG)
     with transaction() as writing:
         writing.get_one(ChannelAccount, account.id).is_enabled = False
+    client.sign_in("/hr", user_id=hr.id, account=make_channel_account("/elsewhere/").id)
 
     page = follow(client, client.post(f"/hr/payroll/{batch_id}/publish"))
 
@@ -383,7 +480,7 @@ def test_publishing_waits_for_held_rows(client, session, read):
     page = follow(client, client.post(f"/hr/payroll/{batch_id}/publish"))
 
     assert "还有 1 行没有处理" in page
-    assert session.scalars(select(Push)).all() == []
+    assert session.scalars(select(Campaign)).all() == []
 
 
 # --- after publishing -----------------------------------------------------------------------
@@ -396,10 +493,10 @@ def published(hr, account):
     reached, unbound = make_employee(name="陈静"), make_employee(name="吴磊")
     make_payslip(reached, batch, read_at=utc_now(), confirmed_at=utc_now())
     make_question(make_payslip(unbound, batch))
-    topic = f"payroll:{batch.id}"
-    make_push(reached, account, topic=topic, status=PushStatus.DELIVERED)
+    key = f"payroll:{batch.id}"
+    make_push(reached, account, key=key, status=PushStatus.DELIVERED)
     failed = PushStatus.PERMANENT_FAILURE
-    make_push(unbound, account, topic=topic, status=failed, reason="not-bound")
+    make_push(unbound, account, key=key, status=failed, reason="not-bound")
     return batch
 
 
@@ -416,13 +513,13 @@ def test_the_numbers_come_often_while_messages_go_out(client, hr, account):
     batch = make_batch()
     employee = make_employee()
     make_payslip(employee, batch)
-    push = make_push(employee, account, topic=f"payroll:{batch.id}")
+    push = make_push(employee, account, key=f"payroll:{batch.id}")
 
     assert "every 2s" in client.get(f"/hr/payroll/{batch.id}/figures").text
     with transaction() as session:
         sent = session.get_one(Push, push.id)
         sent.status, sent.sent_at = PushStatus.SENT, utc_now()
-    assert "1 条在等微信的回执" in client.get(f"/hr/payroll/{batch.id}/figures").text
+    assert "1 条在等平台的回执" in client.get(f"/hr/payroll/{batch.id}/figures").text
 
 
 def test_the_recipients_are_asked_anew_once_the_numbers_rest(client, published):
@@ -443,6 +540,34 @@ def test_recipients_are_filtered_by_what_became_of_them(client, published):
     assert names("only=unconfirmed") == ["吴磊"]
     assert names("name=陈") == ["陈静"]
     assert names("only=unread&name=陈") == []
+
+
+def test_a_published_batch_leads_to_its_campaign(client, published, session):
+    campaign = session.scalars(select(Campaign)).one()
+
+    assert f'href="/hr/pushes/{campaign.id}"' in client.get(f"/hr/payroll/{published.id}").text
+
+
+def test_who_has_not_read_is_reminded_once_in_a_while(client, published, session):
+    remind = f"/hr/payroll/{published.id}/remind"
+    assert f'action="{remind}"' in client.get(f"/hr/payroll/{published.id}").text
+    assert "12 小时内已经通知过" in follow(client, client.post(remind))
+
+    with time_machine.travel(utc_now() + timedelta(hours=13), tick=True):
+        client.sign_in("/hr", user_id=make_hr().id)
+        page = follow(client, client.post(remind))
+
+    reminder = session.scalars(select(Campaign).order_by(Campaign.id.desc())).first()
+    assert reminder.kind is MessageKind.PAYSLIP_REMINDER
+    assert "正在提醒还没有查看的员工" in page
+    assert f'href="/hr/pushes/{reminder.id}"' in page
+
+
+def test_nobody_is_reminded_of_what_all_have_read(client, hr):
+    batch = make_batch()
+    make_payslip(make_employee(), batch, read_at=utc_now())
+
+    assert 'data-opens="remind"' not in client.get(f"/hr/payroll/{batch.id}").text
 
 
 def test_a_failed_push_says_why(client, published):

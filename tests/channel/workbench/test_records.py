@@ -6,27 +6,30 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from channel.workbench.audit import ACTIONS
+from channel.web_signin import REFUSALS
+from channel.workbench.audit import ACTIONS, CODES
 from core.db import transaction
 from core.queues import Job
 from domain.audit import service as audit_service
 from domain.directory.access import Actor, ActorKind, Role
+from domain.directory.errors import BindingLocked, BindingRefused, BoundToAnotherWechat
 from domain.directory.models import Employee, Org, User
 from domain.payroll import questions, service, viewing
 from domain.payroll.models import PayslipQuestion, QuestionStatus
 from domain.payroll.queries import list_recipients
-from domain.pushes.models import Push, PushStatus
+from domain.pushes.models import Campaign, MessageKind, Push
 from tests.channel.workbench.conftest import STRANGER, ZHANG
 from tests.counting import count_queries
 from tests.factories import (
     make_batch,
     make_binding,
+    make_channel_account,
     make_employee,
     make_hr,
+    make_identity,
     make_operator,
     make_org,
     make_payslip,
-    make_push,
     make_question,
     make_user,
 )
@@ -79,15 +82,48 @@ def test_an_answer_goes_back_to_the_employee_as_a_message(client, hr, question, 
     stored = session.get_one(PayslipQuestion, question.id, populate_existing=True)
     assert stored.status is QuestionStatus.ANSWERED
     push = session.scalars(select(Push)).one()
-    assert queue.args(Job.DELIVER_PUSH) == [(push.id,)]
+    campaign = session.get_one(Campaign, push.campaign_id)
+    assert campaign.kind is MessageKind.QUESTION_ANSWERED
+    assert queue.args(Job.FEED_PUSHES) == [(campaign.channel_account_id,)]
 
 
-@pytest.mark.parametrize("text", ["", "   ", "长" * 501], ids=["none", "blank", "long"])
-def test_an_answer_that_says_nothing_or_too_much_is_refused(client, question, session, text):
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "还没有写回复的内容"),
+        ("   ", "还没有写回复的内容"),
+        ("长" * 501, "回复有 501 字，最多 500 字"),
+    ],
+    ids=["none", "blank", "long"],
+)
+def test_an_answer_that_says_nothing_or_too_much_is_refused_and_kept(
+    client, question, account, session, text, sentence
+):
     answer = client.post(f"/hr/questions/{question.id}", data={"text": text})
 
-    assert "不超过 500 字" in client.get(answer.location).text
+    assert answer.status_code == 422
+    assert sentence in answer.text
+    assert f">{text.strip()}</textarea>" in answer.text
     assert session.scalars(select(Push)).all() == []
+
+
+def test_a_line_break_counts_as_one_character(client, hr, question, session):
+    answer = client.post(f"/hr/questions/{question.id}", data={"text": "长\r\n" * 250})
+
+    assert answer.status_code == 303
+    assert len(session.scalars(select(Push)).all()) == 1
+
+
+def test_without_an_account_the_answer_waits_in_the_form(client, session):
+    hr = make_hr()
+    client.sign_in("/hr", user_id=hr.id, account=make_channel_account("/elsewhere/").id)
+    question = make_question(make_payslip(make_employee()))
+
+    answer = client.post(f"/hr/questions/{question.id}", data={"text": "按基数的 8% 计算。"})
+
+    assert answer.status_code == 409
+    assert "还没有开通公众号通知" in answer.text
+    assert "按基数的 8% 计算。</textarea>" in answer.text
 
 
 def test_a_question_is_text_and_never_markup(client, hr):
@@ -103,40 +139,6 @@ def test_another_enterprises_question_does_not_exist(client, question):
     assert client.get(f"/hr/questions/{question.id}").status_code == 404
     assert client.post(f"/hr/questions/{question.id}", data={"text": "好"}).status_code == 404
     assert "陈静" not in client.get("/hr/questions").text
-
-
-# --- messages -------------------------------------------------------------------------------
-
-
-def test_every_state_of_a_message_has_its_words(client, hr, account):
-    for status in PushStatus:
-        make_push(make_employee(), account, status=status)
-
-    page = client.get("/hr/pushes").text
-
-    for words in ("待发送", "发送中", "已发出", "已送达", "稍后重试", "未送达", "结果不明"):
-        assert words in page
-
-
-def test_messages_come_in_pages(client, hr, account):
-    assert "还没有发送过通知" in client.get("/hr/pushes").text
-    employee = make_employee()
-    pushes = [make_push(employee, account) for _ in range(51)]
-
-    page = client.get("/hr/pushes").text
-
-    assert f"before={pushes[1].id}" in page
-    assert "回到第一页" in client.get(f"/hr/pushes?before={pushes[1].id}").text
-
-
-def test_finance_sees_messages_but_nobodys_whole_name(client, hr, account):
-    make_push(make_employee(name="欧阳静"), account)
-    client.sign_in("/hr", user_id=make_user("/hq/bj/ent-1/", Role.FINANCE).id)
-
-    page = client.get("/hr/pushes").text
-
-    assert "欧*" in page
-    assert "欧阳静" not in page
 
 
 # --- the trail ------------------------------------------------------------------------------
@@ -159,10 +161,19 @@ def test_the_trail_knows_employees_and_the_system(client, hr):
         audit_service.record(writing, Actor.system(), "payroll.batch.read", org, accepted=3, held=0)
         audit_service.record(writing, employee, "payroll.payslip.opened", org)
         audit_service.record(writing, employee, "a.new.action", org)
+        member = Actor(ActorKind.MEMBER, 8, "")
+        audit_service.record(writing, member, "directory.signin.ended_everywhere", org)
 
     page = client.get("/hr/audit").text
 
-    for words in ("系统", "对上 3 行", "员工打开工资条", "a.new.action"):
+    for words in (
+        "系统",
+        "企业微信成员",
+        "在所有设备上退出登录",
+        "对上 3 行",
+        "员工打开工资条",
+        "a.new.action",
+    ):
         assert words in page
     assert "待核对 0 行" not in page
 
@@ -238,10 +249,52 @@ def test_a_deed_of_the_bank_names_nobody_of_the_bank(client, hr):
     assert "机构ent-1" in page.split("开通企业")[1]
 
 
+def test_a_neighbours_try_is_told_and_names_nobody(client, hr):
+    batch = make_batch(period="2026-03")
+    stranger = make_hr("/hq/bj/ent-2/", name="郑别家")
+    client.sign_in("/hr", user_id=stranger.id)
+    answers = [client.get(f"/hr/payroll/{number}") for number in (batch.id, 4711)]
+    pages = [one.text.replace(one.headers["X-Request-Id"], "") for one in answers]
+    assert pages[0] == pages[1]
+    theirs = client.get("/hr/audit").text
+
+    client.sign_in("/hr", user_id=hr.id)
+    page = client.get("/hr/audit").text
+
+    assert "拒绝别人打开这一批工资条" in page
+    assert "别的单位的人员" in page
+    assert "郑别家" not in page
+    assert "拒绝" not in theirs
+
+
+def test_the_bank_reads_of_refused_sign_ins_and_bindings_in_words(client, hr, account):
+    client.get("/me/signin/demo-oa?code=c&state=none")
+    identity = make_identity(account)
+    client.sign_in("/me", identity_id=identity.id, account=account.id)
+    typed = {"name": "张三", "phone": "13800000001", "id_tail": "000000"}
+    assert client.post("/me/bind", data=typed).status_code == 422
+
+    client.sign_in("/hr", user_id=make_user(account.org_path, Role.AUDITOR).id)
+    page = client.get("/hr/audit").text
+
+    for words in ("拒绝一次微信登录", "没有登录的人", "链接已失效", "测试公众号"):
+        assert words in page
+    for words in ("拒绝一次微信绑定", f"微信用户 {identity.id}", "信息与花名册不一致"):
+        assert words in page
+    assert "张三" not in page
+
+
+def test_every_refusal_that_is_written_down_has_its_words():
+    noted = REFUSALS
+    noted += (BindingRefused, BindingLocked, BoundToAnotherWechat)
+
+    assert {refusal.code for refusal in noted} == CODES.keys()
+
+
 def test_every_deed_in_the_house_has_its_words():
     said = re.compile(r'"((?:directory|payroll|inbox|pushes)\.[a-z]+\.[a-z_]+)"')
-    rooms = [*(HOUSE / "domain").rglob("service.py")]
-    rooms += [HOUSE / "domain/payroll/viewing.py", HOUSE / "domain/payroll/questions.py"]
+    rooms = [*(HOUSE / "domain").rglob("service.py"), HOUSE / "domain/pushes/campaigns.py"]
+    rooms += [HOUSE / f"domain/payroll/{name}.py" for name in ("viewing", "questions", "errors")]
 
     deeds = {deed for path in rooms for deed in said.findall(path.read_text())}
 

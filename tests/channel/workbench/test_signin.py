@@ -12,7 +12,7 @@ from core.db import transaction
 from core.settings import get_settings
 from domain.audit.models import AuditEvent
 from domain.directory.models import User
-from tests.factories import make_hr, make_identity, make_user
+from tests.factories import make_channel_account, make_hr, make_identity, make_user
 
 SIGN_IN = "/hr/signin/"
 
@@ -60,6 +60,16 @@ def test_a_page_behind_the_door_leads_to_the_code(client, account):
     assert answer.location == SIGN_IN
 
 
+def test_where_there_are_several_accounts_the_desk_asks_which(client, account, wechat):
+    other = make_channel_account(name="other-oa")
+
+    page = client.get(SIGN_IN).text
+
+    for name in (account.name, other.name):
+        assert f"{SIGN_IN}?account={name}" in page
+    assert client.get(f"{SIGN_IN}?account={other.name}").status_code == 200
+
+
 def test_htmx_is_sent_there_too(client, account):
     answer = client.get("/hr/payroll/1/figures", headers={"HX-Request": "true"})
 
@@ -90,12 +100,12 @@ def test_the_whole_way_in(client, session, scanner, wechat):
 
 def test_the_session_gets_a_new_id_at_sign_in(client, scanner, wechat):
     poll = poll_of(client.get(SIGN_IN).text)
-    before = client.get_cookie("xq_hr", path="/hr").value
+    before = client.get_cookie("xq_hr", path="/").value
 
     scanner.confirm(scanner.scan(poll))
     client.get(poll)
 
-    assert client.get_cookie("xq_hr", path="/hr").value != before
+    assert client.get_cookie("xq_hr", path="/").value != before
 
 
 def test_another_browser_cannot_finish_nor_see_the_number(app, client, scanner, wechat):

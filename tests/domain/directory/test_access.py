@@ -13,7 +13,7 @@ from domain.directory.access import (
     Role,
 )
 from domain.directory.models import Org
-from domain.directory.service import employee_actor
+from domain.directory.queries import find_signed_in_identity
 from tests.factories import make_binding, make_channel_account, make_employee, make_hr, make_org
 
 PATHS = ("/hq/", "/hq/b/", "/hq/b/ent-1/", "/hq/b2/", "/hq/b_/", "/hq/bx/", "/hq/%/", "/other/b/")
@@ -57,7 +57,7 @@ def test_an_employee_sees_no_organisations_rows(session):
     account, employee = make_channel_account(), make_employee()
     identity = make_binding(employee, account)
 
-    actor = employee_actor(identity.id, account.id)
+    actor = find_signed_in_identity(identity.id, account.id, 0)
 
     assert actor.employee_ids == (employee.id,)
     assert seen_by(session, actor) == set()

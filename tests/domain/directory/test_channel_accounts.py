@@ -14,6 +14,7 @@ from domain.directory.errors import (
     AccountInvalid,
     AccountNameTaken,
     AccountNotNamed,
+    AccountTaken,
     AccountUnknown,
     NoAccountYet,
     OrgUnknown,
@@ -78,13 +79,37 @@ def test_a_name_is_given_once(operator):
         accounts.add_channel_account(operator, "/hq/", new_account(appid="wx1"))
 
 
+@pytest.mark.parametrize("kind", [ChannelKind.OFFICIAL_ACCOUNT, ChannelKind.MINIPROGRAM])
+def test_an_appid_is_registered_once(operator, kind):
+    accounts.add_channel_account(operator, "/hq/", new_account(kind=kind))
+
+    with pytest.raises(AccountTaken, match="accounts rotate"):
+        accounts.add_channel_account(
+            operator, "/hq/", new_account(kind=kind, name="again", agentid="7")
+        )
+
+
+def test_apps_of_one_corp_stand_side_by_side_each_once(operator):
+    app = {"kind": ChannelKind.WECOM_APP, "appid": "ww1"}
+    accounts.add_channel_account(operator, "/hq/", new_account(**app, agentid="1"))
+    accounts.add_channel_account(operator, "/hq/", new_account(**app, name="two", agentid="2"))
+
+    with pytest.raises(AccountTaken):
+        accounts.add_channel_account(operator, "/hq/", new_account(**app, name="it", agentid="2"))
+
+
 @pytest.mark.parametrize(
     "fault",
     [
         {"name": "Demo"},
+        {"title": "长" * 101},
+        {"appid": ""},
+        {"appid": "w" * 65},
+        {"secret": SecretStr("")},
         {"token": SecretStr("?")},
         {"aes_key": SecretStr("short")},
         {"kind": ChannelKind.WECOM_APP},
+        {"kind": ChannelKind.WECOM_APP, "agentid": "my-app"},
     ],
 )
 def test_a_faulty_account_is_refused_before_anything_is_stored(operator, fault):
@@ -98,6 +123,7 @@ def test_a_wecom_app_needs_its_agentid(operator):
     new = new_account(kind=ChannelKind.WECOM_APP, agentid="1000002")
 
     assert accounts.add_channel_account(operator, "/hq/", new).agentid == "1000002"
+    assert accounts.channel_account_by_name(new.name).agentid == "1000002"
 
 
 def test_an_account_is_added_only_below_ones_own_organisation(operator):
@@ -131,6 +157,15 @@ def test_the_aes_key_before_stays_readable_after_a_rotation(operator):
     assert accounts.channel_account_by_name("demo-oa").aes_keys == (NEW_KEY, KEY)
 
 
+def test_the_key_in_use_given_again_does_not_push_out_the_key_before(operator):
+    accounts.add_channel_account(operator, "/hq/", new_account())
+
+    for _ in range(2):
+        accounts.rotate_keys(operator, "demo-oa", aes_key=SecretStr(NEW_KEY))
+
+    assert accounts.channel_account_by_name("demo-oa").aes_keys == (NEW_KEY, KEY)
+
+
 def test_only_what_is_given_is_replaced(operator):
     accounts.add_channel_account(operator, "/hq/", new_account())
 
@@ -145,13 +180,21 @@ def test_only_what_is_given_is_replaced(operator):
     assert account.aes_keys == (KEY,)
 
 
-@pytest.mark.parametrize("fault", [{"token": SecretStr("?")}, {"aes_key": SecretStr("short")}])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"secret": SecretStr("")},
+        {"token": SecretStr("")},
+        {"token": SecretStr("?")},
+        {"aes_key": SecretStr("short")},
+    ],
+)
 def test_a_faulty_rotation_changes_nothing(operator, fault):
     accounts.add_channel_account(operator, "/hq/", new_account())
     before = accounts.channel_account_by_name("demo-oa")
 
     with pytest.raises(AccountInvalid):
-        accounts.rotate_keys(operator, "demo-oa", secret=SecretStr("new"), **fault)
+        accounts.rotate_keys(operator, "demo-oa", **{"secret": SecretStr("new")} | fault)
 
     assert accounts.channel_account_by_name("demo-oa") == before
 

@@ -70,11 +70,15 @@ def test_anything_else_is_no_slug(slug):
     assert not policy.is_org_slug(slug)
 
 
-SOUND = {"name": "demo-oa", "token": "spamtest", "aes_key": "a" * 43}
+SOUND = {"name": "demo-oa", "title": "示范公众号", "appid": "wx1"}
+SOUND_KEYS = {"secret": "5ecre7", "token": "spamtest", "aes_key": "a" * 43}
 
 
 def test_a_sound_account_has_no_fault():
     assert policy.account_fault(**SOUND) is None
+    longest = {"title": "长" * 100, "appid": "w" * 64, "agentid": "1" * 64}
+    assert policy.account_fault(**SOUND | longest) is None
+    assert policy.keys_fault(**SOUND_KEYS) is None
 
 
 @pytest.mark.parametrize(
@@ -82,11 +86,28 @@ def test_a_sound_account_has_no_fault():
     [
         ("name", "Demo", "名称"),
         ("name", "a", "名称"),
+        ("appid", "", "appid"),
+        ("appid", " ", "appid"),
+        ("appid", "w" * 65, "appid"),
+        ("agentid", "1" * 65, "agentid"),
+        ("title", "", "标题"),
+        ("title", "长" * 101, "标题"),
+    ],
+)
+def test_a_faulty_account_is_told_which_field(field, value, word):
+    assert word in policy.account_fault(**SOUND | {field: value})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "word"),
+    [
+        ("secret", "", "secret"),
+        ("secret", " ", "secret"),
         ("token", "no spaces", "Token"),
         ("token", "ab", "Token"),
         ("aes_key", "a" * 42, "EncodingAESKey"),
         ("aes_key", "a" * 42 + "=", "EncodingAESKey"),
     ],
 )
-def test_a_faulty_account_is_told_which_field(field, value, word):
-    assert word in policy.account_fault(**SOUND | {field: value})
+def test_faulty_secrets_are_told_which_field(field, value, word):
+    assert word in policy.keys_fault(**SOUND_KEYS | {field: value})

@@ -5,11 +5,18 @@ from core.errors import NotFound
 from core.queues import Job
 from domain.audit.models import AuditEvent
 from domain.directory.access import Actor, ActorKind
-from domain.payroll import queries, question_queries, questions, viewing
-from domain.payroll.errors import PayslipNotYours, QuestionEmpty, QuestionsTooMany
+from domain.payroll import policy, queries, question_queries, questions, viewing
+from domain.payroll.errors import (
+    AnswerEmpty,
+    AnswerTooLong,
+    PayslipNotYours,
+    QuestionEmpty,
+    QuestionNotYours,
+    QuestionsTooMany,
+)
 from domain.payroll.models import Author, BatchStatus, Payslip, QuestionStatus
 from domain.payroll.queries import RecipientFilter
-from domain.pushes.models import MessageKind, Push, PushStatus
+from domain.pushes.models import Campaign, MessageKind, Push, PushStatus
 from tests.factories import (
     make_batch,
     make_channel_account,
@@ -112,6 +119,7 @@ def test_hr_looks_without_marking_it_read(session, slip):
     assert "payroll.payslip.looked_at" in actions(session)
     with pytest.raises(NotFound):
         viewing.look_at_payslip(make_hr("/hq/bj/ent-2/"), slip.id)
+    assert actions(session)[-1] == "payroll.payslip.refused"
 
 
 # --- questions ------------------------------------------------------------------------------
@@ -133,10 +141,13 @@ def test_a_question_goes_to_hr_and_the_answer_comes_back_as_a_message(session, s
         (Author.HR, "本月请假两天"),
     ]
     assert question_queries.count_open_questions(hr) == 0
+    [campaign] = session.scalars(select(Campaign)).all()
     [push] = session.scalars(select(Push)).all()
-    assert push.kind is MessageKind.QUESTION_ANSWERED
-    assert queue.args(Job.DELIVER_PUSH) == [(push.id,)]
-    assert "请假" not in str(push.params)
+    assert campaign.kind is MessageKind.QUESTION_ANSWERED
+    assert push.employee_id == session.get_one(Payslip, slip.id).employee_id
+    assert campaign.path.format(push.subject_id) == f"/me/questions/{question_id}"
+    assert queue.args(Job.FEED_PUSHES) == [(campaign.channel_account_id,)]
+    assert "请假" not in str(campaign.params)
 
 
 def test_asking_again_opens_it_again(slip, owner):
@@ -161,13 +172,38 @@ def test_questions_are_the_askers_and_their_hrs_only(slip, owner):
         question_queries.get_own_question(stranger, question_id)
     with pytest.raises(NotFound):
         question_queries.get_question(other_hr, question_id)
-    with pytest.raises(PayslipNotYours):
+    with pytest.raises(QuestionNotYours):
         questions.ask_again(stranger, question_id, "给我看看")
     make_channel_account("/hq/bj/ent-2/")
     with pytest.raises(NotFound):
         questions.answer_question(other_hr, question_id, "好")
     assert question_queries.list_own_questions(stranger, slip.id) == []
     assert [row.id for row in question_queries.list_own_questions(owner, slip.id)] == [question_id]
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        lambda employee, hr, id_: question_queries.get_own_question(employee, id_),
+        lambda employee, hr, id_: questions.ask_again(employee, id_, "给我看看"),
+        lambda employee, hr, id_: question_queries.get_question(hr, id_),
+        lambda employee, hr, id_: questions.answer_question(hr, id_, "好"),
+    ],
+)
+def test_a_try_at_anothers_question_stands_in_its_owners_trail(session, slip, owner, attempt):
+    make_channel_account("/hq/bj/ent-2/")
+    question_id = questions.ask(owner, slip.id, None, "不明白")
+    strangers = as_employee(make_employee().id), make_hr("/hq/bj/ent-2/")
+
+    with pytest.raises(QuestionNotYours) as refusal:
+        attempt(*strangers, question_id)
+    with pytest.raises(QuestionNotYours) as nothing:
+        attempt(*strangers, 4711)
+
+    assert refusal.value.sentence == nothing.value.sentence
+    query = select(AuditEvent).where(AuditEvent.action == "payroll.question.refused")
+    [event] = session.scalars(query)
+    assert (event.subject_id, event.org_path) == (question_id, slip.org_path)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "长" * 501])
@@ -199,7 +235,7 @@ def test_the_batch_counts_what_happened(session, slip, owner):
     hr, account = make_hr(), make_channel_account()
     batch_id = slip.batch_id
     employee = session.get_one(Payslip, slip.id).employee_id
-    make_push(make_employee(), account, topic=f"payroll:{batch_id}", status=PushStatus.DELIVERED)
+    make_push(make_employee(), account, key=f"payroll:{batch_id}", status=PushStatus.DELIVERED)
     viewing.open_payslip(owner, slip.id)
     viewing.confirm_payslip(owner, slip.id)
     questions.ask(owner, slip.id, None, "问")
@@ -224,7 +260,7 @@ def test_recipients_can_be_narrowed(session, slip, owner):
     make_push(
         reader,
         account,
-        topic=f"payroll:{batch_id}",
+        key=f"payroll:{batch_id}",
         status=PushStatus.PERMANENT_FAILURE,
         reason="not-bound",
     )
@@ -267,3 +303,26 @@ def test_a_double_tap_asks_once(slip, owner):
     thread = question_queries.get_own_question(owner, first)
     assert second == first
     assert [message.body for message in thread.messages] == ["为什么？", "请看明细", "还是不明白"]
+
+
+def test_an_answer_has_words_and_not_too_many(session, slip, owner, queue):
+    hr = make_hr()
+    question_id = questions.ask(owner, slip.id, None, "问")
+
+    with pytest.raises(AnswerEmpty):
+        questions.answer_question(hr, question_id, "  \n ")
+    with pytest.raises(AnswerTooLong):
+        questions.answer_question(hr, question_id, "答" * (policy.LONGEST_QUESTION + 1))
+
+    assert session.scalars(select(Campaign)).all() == []
+
+
+def test_refused_batches_are_counted_only_where_the_list_hides_them(session):
+    hr = make_hr()
+    make_batch()
+    hidden = make_batch(status=BatchStatus.REFUSED)
+    make_batch(status=BatchStatus.REFUSED, org_path="/hq/bj/ent-2/")
+
+    shown = {row.id for row in queries.list_batches(hr).rows}
+
+    assert queries.count_refused(hr) == (hidden.id not in shown)

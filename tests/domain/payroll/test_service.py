@@ -20,11 +20,13 @@ from domain.payroll.errors import (
     RowDecided,
     RowsStillHeld,
     SheetUploadedAlready,
+    UploadBlank,
     UploadEmpty,
     UploadTooLarge,
 )
 from domain.payroll.models import SLIP, BatchStatus, HeldRow, HeldStatus, PayrollBatch, Payslip
-from domain.pushes.models import Push
+from domain.pushes import campaigns
+from domain.pushes.models import Campaign, Push
 from tests.factories import (
     ENTERPRISE,
     make_channel_account,
@@ -70,6 +72,40 @@ def slips_of(session, batch_id: int) -> list[Payslip]:
 
 def held_ids(hr: Actor, batch_id: int) -> list[int]:
     return [held.id for held in queries.list_held(hr, batch_id)]
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        lambda hr, batch, row: queries.get_batch(hr, batch),
+        lambda hr, batch, row: service.set_period(hr, batch, "2026-03"),
+        lambda hr, batch, row: service.discard_batch(hr, batch),
+        lambda hr, batch, row: service.publish_batch(hr, batch),
+        lambda hr, batch, row: service.settle_row(hr, row, {}),
+        lambda hr, batch, row: service.leave_out(hr, row),
+        lambda hr, batch, row: service.restore_row(hr, row),
+    ],
+)
+def test_another_enterprises_try_stands_in_the_owners_trail(session, hr, attempt):
+    batch_id = read(hr, ZHANG, STRANGER)
+    [row_id] = held_ids(hr, batch_id)
+    make_channel_account("/hq/bj/ent-2/")
+    stranger = make_hr("/hq/bj/ent-2/")
+
+    with pytest.raises(NotFound) as refusal:
+        attempt(stranger, batch_id, row_id)
+    with pytest.raises(NotFound) as nothing:
+        attempt(stranger, 4711, 4711)
+
+    assert str(refusal.value) == str(nothing.value)
+    query = select(AuditEvent).where(AuditEvent.action.endswith(".refused"))
+    [event] = session.scalars(query)
+    assert (event.org_path, event.actor_id) == (ENTERPRISE, stranger.id)
+    assert (event.subject, event.subject_id) in {
+        ("payroll_batches", batch_id),
+        ("payroll_held_rows", row_id),
+    }
+    assert stored(session, batch_id).status is BatchStatus.DRAFT
 
 
 # --- upload and reading ---------------------------------------------------------------------
@@ -190,6 +226,8 @@ def test_another_enterprise_may_upload_the_same_file(hr):
 
 def test_nothing_and_too_much_are_refused(hr, settings, monkeypatch):
     with pytest.raises(UploadEmpty):
+        service.upload_sheet(hr, b"", "")
+    with pytest.raises(UploadBlank, match=r"“空\.csv”是空文件"):
         service.upload_sheet(hr, b"", "空.csv")
     small = settings.model_copy(update={"upload_limit_bytes": 10})
     monkeypatch.setattr(service, "get_settings", lambda: small)
@@ -286,6 +324,39 @@ def test_a_row_is_decided_once(hr):
         service.leave_out(hr, 4711)
 
 
+def test_a_row_left_out_is_seen_with_who_did_it_and_can_be_brought_back(session, hr):
+    batch_id = read(hr, ZHANG, STRANGER)
+    [held_id] = held_ids(hr, batch_id)
+    before = utc_now()
+    service.leave_out(hr, held_id)
+
+    [line] = queries.list_left_out(hr, batch_id)
+    assert (line.held.id, line.decided_by) == (held_id, hr.name)
+    assert before <= line.decided_at <= utc_now()
+    assert queries.get_batch(hr, batch_id).left_out == 1
+
+    service.restore_row(hr, held_id)
+
+    assert queries.list_left_out(hr, batch_id) == []
+    assert held_ids(hr, batch_id) == [held_id]
+    assert queries.get_batch(hr, batch_id).left_out == 0
+    assert session.scalars(select(AuditEvent.action)).all()[-1] == "payroll.row.restored"
+    with pytest.raises(RowsStillHeld):
+        service.publish_batch(hr, batch_id)
+
+
+def test_only_a_row_left_out_of_a_draft_can_be_brought_back(hr):
+    batch_id = read(hr, ZHANG, STRANGER)
+    [held_id] = held_ids(hr, batch_id)
+    with pytest.raises(RowDecided):
+        service.restore_row(hr, held_id)
+    service.leave_out(hr, held_id)
+    service.publish_batch(hr, batch_id)
+
+    with pytest.raises(BatchNotDraft):
+        service.restore_row(hr, held_id)
+
+
 def test_the_month_can_be_set_on_a_draft_only(session, hr):
     batch_id = read(hr, ZHANG, title="工资表")
     assert stored(session, batch_id).period == ""
@@ -323,17 +394,19 @@ def test_publishing_makes_slips_visible_and_pushes_one_message_each(session, hr,
     assert batch.status is BatchStatus.PUBLISHED
     assert len(batch.content_hash) == 64
     assert all(slip.published_at for slip in slips_of(session, batch_id))
-    pushes = session.scalars(select(Push)).all()
-    assert {push.key for push in pushes} == {f"payslip:{s.id}" for s in slips_of(session, batch_id)}
-    assert queue.args(Job.DELIVER_PUSH) == [(push.id,) for push in pushes]
+    [(campaign_id,)] = queue.args(Job.PREPARE_CAMPAIGN)
+    campaigns.prepare(campaign_id)
+    written = {(push.subject_id, push.employee_id) for push in session.scalars(select(Push))}
+    assert written == {(slip.id, slip.employee_id) for slip in slips_of(session, batch_id)}
+    assert len(written) == 2
 
 
 def test_a_message_names_no_person_and_no_amount(session, hr):
     service.publish_batch(hr, read(hr, ZHANG))
 
-    [push] = session.scalars(select(Push)).all()
-    said = str(push.params) + push.path + push.topic
-    assert push.params["period"] == "2026-03"
+    [campaign] = session.scalars(select(Campaign)).all()
+    said = str(campaign.params) + campaign.path + campaign.key
+    assert campaign.params["period"] == "2026-03"
     assert "张三" not in said
     assert "5900" not in said
 
@@ -395,6 +468,7 @@ def test_nobody_outside_the_enterprise_touches_its_payroll(hr, org_path):
         lambda: service.discard_batch(stranger, batch_id),
         lambda: service.set_period(stranger, batch_id, "2026-03"),
         lambda: service.leave_out(stranger, held_id),
+        lambda: service.restore_row(stranger, held_id),
         lambda: service.settle_row(stranger, held_id, {}),
     ):
         with pytest.raises((NotFound, NoticesNotOpen)):

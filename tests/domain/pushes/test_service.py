@@ -1,30 +1,61 @@
 """The ledger: every push goes out once, whoever dies on the way."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select, update
 
-from core.db import transaction
+import core.redis
+from core import queues
+from core.db import reading, transaction
 from core.queues import Job
+from domain.directory.accounts import ChannelKind
+from domain.directory.models import EmployeeBinding
+from domain.pushes import campaigns
 from domain.pushes import service as pushes
-from domain.pushes.models import MessageKind, Push, PushStatus
-from domain.pushes.policy import CLAIM_LIFE, REPEATABLE_FOR, RETRY_AFTER
-from domain.pushes.service import NewPush, PushOutcome
+from domain.pushes.campaigns import Chunk, _window
+from domain.pushes.models import (
+    Campaign,
+    CampaignStatus,
+    MessageKind,
+    Push,
+    PushStatus,
+    Route,
+    Unreachable,
+)
+from domain.pushes.policy import (
+    CLAIM_LIFE,
+    EXPIRES_AFTER,
+    REMEMBERED_FOR,
+    REPEATABLE_FOR,
+    RETRY_AFTER,
+    STILL_NEWS,
+)
+from domain.pushes.service import PushOutcome
+from tests.counting import count_queries
 from tests.factories import (
+    ENTERPRISE,
     make_binding,
+    make_campaign,
     make_channel_account,
     make_employee,
-    make_employees,
+    make_identity,
     make_push,
 )
 
 NOON = datetime(2026, 4, 5, 4, 0, tzinfo=UTC)
-SENT = PushOutcome(PushStatus.SENT, msgid=2_000_000_000_000_000_001, errcode=0)
-SILENCE = PushOutcome(PushStatus.UNKNOWN)
-BUSY = PushOutcome(PushStatus.TEMPORARY_FAILURE, errcode=-1, reason="busy")
+WINDOW = REPEATABLE_FOR[Route.TEMPLATE]
+SECOND = timedelta(seconds=1)
+SENT = PushOutcome(PushStatus.SENT, msgid="2000000000000000001")
+SILENCE = PushOutcome(PushStatus.UNKNOWN, reason="wechat_unreachable")
+BUSY = PushOutcome(PushStatus.TEMPORARY_FAILURE, errcode=-1, reason="wechat_refused")
+MUTED = PushOutcome(PushStatus.PERMANENT_FAILURE, errcode=43101, reason="muted")
+LEFT = PushOutcome(PushStatus.PERMANENT_FAILURE, errcode=43004, reason="not-following")
+BAD = PushOutcome(PushStatus.PERMANENT_FAILURE, errcode=47003, reason="template")
+NOT_ASKED = PushOutcome(PushStatus.CREATED)
 
 
 @pytest.fixture
@@ -33,353 +64,961 @@ def clock():
         yield traveller
 
 
-def make_due_push(**fields):
+@pytest.fixture
+def account(session):
+    return make_channel_account()
+
+
+@pytest.fixture
+def wecom(session):
+    return make_channel_account(kind=ChannelKind.WECOM_APP, agentid="1000002")
+
+
+@pytest.fixture
+def miniprogram(session):
+    return make_channel_account(kind=ChannelKind.MINIPROGRAM)
+
+
+def make_due(account, **fields) -> Push:
     """A push to an employee who is bound."""
-    account, employee = make_channel_account(), make_employee()
+    employee = make_employee()
     make_binding(employee, account)
     return make_push(employee, account, **fields)
 
 
-def request(employees, account, *, keys=None):
+def make_many(account, count, campaign=None) -> list[Push]:
+    campaign = campaign or make_campaign(account)
+    return [make_due(account, campaign=campaign) for _ in range(count)]
+
+
+def chunk_of(*some: Push) -> Chunk:
+    return Chunk(some[0].campaign_id, some[0].id, some[-1].id)
+
+
+def claim(*some: Push):
+    return pushes.claim(chunk_of(*some))
+
+
+def send(outcome, *some: Push):
+    """One turn of a worker."""
+    claimed = claim(*some)
+    pushes.record_outcomes(claimed, {push.id: outcome for push in claimed.pushes})
+    return claimed
+
+
+def stored(push: Push) -> Push:
+    return reading().get_one(Push, push.id, populate_existing=True)
+
+
+def stored_campaign(push: Push) -> Campaign:
+    return reading().get_one(Campaign, push.campaign_id, populate_existing=True)
+
+
+def change(thing, **values) -> None:
     with transaction() as session:
-        pushes.request_pushes(
-            session,
-            org_path=employees[0].org_path,
-            channel_account_id=account.id,
-            kind=MessageKind.PAYSLIP_READY,
-            topic="payroll:1",
-            params={"month": "2026年3月"},
-            pushes=[
-                NewPush(one.id, key, f"/me/payslips/{one.id}")
-                for one, key in zip(
-                    employees, keys or [f"payslip:{one.id}" for one in employees], strict=True
-                )
-            ],
-        )
+        session.execute(update(type(thing)).where(type(thing).id == thing.id).values(**values))
 
 
-# --- request --------------------------------------------------------------------------------
+def change_campaign(push, **values) -> None:
+    with transaction() as session:
+        session.execute(update(Campaign).where(Campaign.id == push.campaign_id).values(**values))
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_each_requested_push_is_a_row_and_a_job(session, queue, count):
-    account, employees = make_channel_account(), make_employees(count)
-
-    request(employees, account)
-
-    rows = session.scalars(select(Push).order_by(Push.id)).all()
-    assert [row.employee_id for row in rows] == [one.id for one in employees]
-    assert {row.status for row in rows} == {PushStatus.CREATED}
-    assert len({row.client_msg_id for row in rows}) == count
-    assert queue.args(Job.DELIVER_PUSH) == [(row.id,) for row in rows]
-
-
-def test_more_pushes_than_one_statement_takes_are_all_written(session, queue, monkeypatch):
-    monkeypatch.setattr(pushes, "BULK", 2)
-    account, employees = make_channel_account(), make_employees(5)
-
-    request(employees, account)
-
-    assert queue.count == 5
-    assert len(session.scalars(select(Push.id)).all()) == 5
-
-
-def test_the_same_key_twice_is_refused_and_nothing_is_enqueued(session, queue):
-    account, employees = make_channel_account(), make_employees(2)
-    request(employees[:1], account, keys=["payslip:7"])
-    queue.clear()
-
-    with pytest.raises(IntegrityError):
-        request(employees[1:], account, keys=["payslip:7"])
-
-    assert queue.count == 0
-    assert session.scalars(select(Push.employee_id)).all() == [employees[0].id]
+def refusals() -> dict[tuple[int, str], str]:
+    rows = reading().scalars(select(Unreachable).execution_options(populate_existing=True))
+    return {(row.identity_id, row.kind): row.reason for row in rows}
 
 
 # --- claim ----------------------------------------------------------------------------------
 
 
-def test_a_claimed_push_carries_what_the_gatehouse_needs(session):
-    account, employee = make_channel_account(), make_employee()
+def test_a_claimed_chunk_carries_what_the_gatehouse_needs(account, clock):
+    employee = make_employee()
     identity = make_binding(employee, account)
-    push = make_push(employee, account, params={"month": "2026年3月"}, path="/me/payslips/9")
+    campaign = make_campaign(account, params={"period": "2026-03"}, nonce="abc")
+    push = make_push(employee, account, campaign=campaign, subject_id=9)
 
-    claimed = pushes.claim(push.id)
+    claimed = claim(push)
 
-    assert claimed.openid == identity.openid
-    assert claimed.channel_account_id == account.id
-    assert (claimed.params, claimed.path) == ({"month": "2026年3月"}, "/me/payslips/9")
-    assert claimed.client_msg_id == push.client_msg_id
-    assert (push.status, push.attempts) == (PushStatus.SENDING, 1)
-
-
-def test_a_claimed_push_cannot_be_claimed_again(session):
-    push = make_due_push()
-    assert pushes.claim(push.id)
-
-    assert pushes.claim(push.id) is None
-    assert push.attempts == 1
+    assert (claimed.campaign_id, claimed.channel_account_id) == (campaign.id, account.id)
+    assert (claimed.params, claimed.path) == ({"period": "2026-03"}, "/me/payslips/{}")
+    assert claimed.accounts == {Route.TEMPLATE: account.id}
+    [to_send] = claimed.pushes
+    assert (to_send.address, to_send.identity_id) == (identity.openid, identity.id)
+    assert (to_send.route, to_send.subject_id, to_send.attempts) == (Route.TEMPLATE, 9, 1)
+    assert to_send.client_msg_id == f"abc-{push.id:x}-0"
+    assert identity.openid not in repr(claimed)
+    row = stored(push)
+    assert (row.status, row.attempts, row.claim) == (PushStatus.SENDING, 1, claimed.claim)
+    assert (row.due_at, row.in_doubt_since) == (NOON + CLAIM_LIFE, NOON)
 
 
-def test_a_push_that_does_not_exist_cannot_be_claimed(session):
-    assert pushes.claim(4711) is None
+def test_what_is_claimed_cannot_be_claimed_again(account):
+    push = make_due(account)
+    assert claim(push)
+
+    assert claim(push) is None
+    assert stored(push).attempts == 1
+
+
+def test_a_chunk_of_no_campaign_or_of_no_push_is_nothing(account):
+    assert pushes.claim(Chunk(4711, 1, 9)) is None
+    assert pushes.claim(Chunk(make_campaign(account).id, 1, 9)) is None
 
 
 @pytest.mark.parametrize(
     "status", [status for status in PushStatus if status not in {"created", "temporary-failure"}]
 )
-def test_only_waiting_pushes_can_be_claimed(session, status):
-    push = make_due_push(status=status)
+def test_only_what_waits_can_be_claimed(account, status):
+    push = make_due(account, status=status)
 
-    assert pushes.claim(push.id) is None
-    assert push.status is status
+    assert claim(push) is None
+    assert stored(push).status is status
 
 
-def test_a_retry_cannot_be_claimed_before_its_time(session, clock):
-    push = make_due_push(
-        status=PushStatus.TEMPORARY_FAILURE, attempts=1, try_after=NOON + timedelta(seconds=15)
+def test_a_chunk_takes_what_waits_and_leaves_the_rest_and_other_campaigns(account):
+    first, second, third = make_many(account, 3)
+    other = make_due(account)
+    change(second, status=PushStatus.SENT)
+
+    claimed = pushes.claim(Chunk(first.campaign_id, first.id, other.id))
+
+    assert [push.id for push in claimed.pushes] == [first.id, third.id]
+    assert stored(other).status is PushStatus.CREATED
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"status": CampaignStatus.PAUSED},
+        {"status": CampaignStatus.CANCELLED},
+        {"status": CampaignStatus.FINISHED},
+        {"starts_at": NOON + SECOND},
+        {"expires_at": NOON},
+    ],
+)
+def test_a_campaign_that_may_not_send_gives_nothing_out(account, clock, values):
+    push = make_due(account)
+    change_campaign(push, **values)
+
+    assert claim(push) is None
+    assert (stored(push).status, stored(push).attempts) == (PushStatus.CREATED, 0)
+
+
+def test_a_retry_cannot_be_claimed_before_its_time(account, clock):
+    push = make_due(
+        account, status=PushStatus.TEMPORARY_FAILURE, attempts=1, due_at=NOON + RETRY_AFTER[0]
     )
-    assert pushes.claim(push.id) is None
+    assert claim(push) is None
 
-    clock.shift(15)
+    clock.shift(RETRY_AFTER[0])
 
-    assert pushes.claim(push.id)
-    assert push.attempts == 2
-
-
-def test_workers_at_the_same_moment_claim_a_push_once(committed, together):
-    ids = [make_due_push().id for _ in range(5)]
-
-    for push_id in ids:
-        claims = together(*[lambda push_id=push_id: pushes.claim(push_id)] * 4)
-        assert not [claim for claim in claims if isinstance(claim, Exception)]
-        assert [claim.id for claim in claims if claim] == [push_id]
+    assert claim(push).pushes[0].attempts == 2
 
 
-def test_who_is_not_bound_gets_nothing_and_hr_sees_why(session):
-    push = make_push(make_employee(), make_channel_account())
+def test_a_chunk_is_claimed_in_as_many_statements_however_many_are_in_it(account):
+    few, many = make_many(account, 1), make_many(account, 7)
 
-    assert pushes.claim(push.id) is None
+    chunks = chunk_of(*few), chunk_of(*many)
 
-    assert (push.status, push.reason) == (PushStatus.PERMANENT_FAILURE, pushes.NOT_BOUND)
+    with count_queries() as for_few:
+        pushes.claim(chunks[0])
+    with count_queries() as for_many:
+        pushes.claim(chunks[1])
+
+    assert for_few.count == for_many.count
 
 
-def test_a_binding_at_another_account_is_no_address(session):
-    account, other, employee = make_channel_account(), make_channel_account(), make_employee()
-    make_binding(employee, other)
+def test_a_range_that_grew_too_long_is_shared_with_another_job(account, queue, monkeypatch):
+    monkeypatch.setattr(pushes, "CHUNK", 2)
+    some = make_many(account, 5)
+    change(some[1], status=PushStatus.SENT)
+
+    claimed = claim(*some)
+
+    assert [push.id for push in claimed.pushes] == [some[0].id, some[2].id]
+    assert queue.args(Job.SEND_PUSHES) == [(some[0].campaign_id, some[3].id, some[4].id)]
+    assert len(claim(some[3], some[4]).pushes) == 2
+
+
+def test_a_long_range_with_few_in_it_is_claimed_at_once(account, queue, monkeypatch):
+    monkeypatch.setattr(pushes, "CHUNK", 2)
+    first, *_, last = some = make_many(account, 4)
+    for push in some[1:3]:
+        change(push, status=PushStatus.DELIVERED)
+
+    assert [push.id for push in claim(*some).pushes] == [first.id, last.id]
+    assert queue.count == 0
+
+
+def test_workers_at_the_same_moment_send_each_push_once(committed, together):
+    account = make_channel_account()
+    some = make_many(account, 20)
+    chunk = chunk_of(*some)
+
+    claims = together(*[lambda: pushes.claim(chunk)] * 4)
+
+    assert not [one for one in claims if isinstance(one, Exception)]
+    taken = [push.id for one in claims if one for push in one.pushes]
+    assert sorted(taken) == [push.id for push in some]
+    committed.rollback()
+    assert {stored(push).attempts for push in some} == {1}
+
+
+def test_workers_and_the_sweeper_do_not_stand_in_each_others_way(committed, together):
+    account = make_channel_account()
+    some = make_many(account, 30)
+    due = datetime.now(UTC) - SECOND
+    with transaction() as session:
+        session.execute(
+            update(Push).values(status=PushStatus.TEMPORARY_FAILURE, due_at=due, attempts=1)
+        )
+    halves = [chunk_of(*some[:20]), chunk_of(*some[10:])]
+
+    done = together(
+        lambda: pushes.claim(halves[0]), pushes.sweep, lambda: pushes.claim(halves[1]), pushes.sweep
+    )
+
+    assert not [one for one in done if isinstance(one, Exception)]
+    taken = [push.id for one in (done[0], done[2]) if one for push in one.pushes]
+    assert sorted(taken) == [push.id for push in some]
+
+
+# --- the ladder: where a person can be reached ------------------------------------------------
+
+
+def test_who_is_bound_nowhere_gets_nothing_and_hr_sees_why(account):
+    push = make_push(make_employee(), account)
+
+    assert claim(push).pushes == ()
+
+    row = stored(push)
+    assert (row.status, row.reason) == (PushStatus.PERMANENT_FAILURE, pushes.NOT_BOUND)
+    assert (row.claim, row.due_at, row.in_doubt_since) == (None, None, None)
+
+
+def test_a_binding_at_another_official_account_is_no_address(account):
+    employee = make_employee()
+    make_binding(employee, make_channel_account())
     push = make_push(employee, account)
 
-    assert pushes.claim(push.id) is None
+    assert claim(push).pushes == ()
+    assert stored(push).reason == pushes.NOT_BOUND
 
-    assert push.reason == pushes.NOT_BOUND
+
+def test_who_is_bound_only_in_wecom_gets_it_there(account, wecom):
+    employee = make_employee()
+    member = make_binding(employee, wecom)
+    push = make_push(employee, account, attempts=2)
+
+    claimed = claim(push)
+
+    assert claimed.accounts[Route.WECOM] == wecom.id
+    assert (claimed.pushes[0].route, claimed.pushes[0].address) == (Route.WECOM, member.openid)
+    assert claimed.pushes[0].attempts == stored(push).attempts == 1
+    assert stored(push).route is Route.WECOM
+    assert not stored(push).tried
+
+
+def test_of_several_apps_the_nearest_above_the_sender_that_is_on_is_taken(account, wecom):
+    near = make_channel_account("/hq/bj/", kind=ChannelKind.WECOM_APP, agentid="1")
+    make_channel_account(ENTERPRISE, kind=ChannelKind.WECOM_APP, agentid="2", is_enabled=False)
+    make_channel_account("/hq/sh/", kind=ChannelKind.WECOM_APP, agentid="3")
+    push = make_due(account)
+
+    assert claim(push).accounts == {Route.TEMPLATE: account.id, Route.WECOM: near.id}
+
+
+def test_without_other_steps_no_other_account_is_looked_for(account, wecom):
+    push = make_due(account, campaign=make_campaign(account, ladder=["template"]))
+
+    assert claim(push).accounts == {Route.TEMPLATE: account.id}
+
+
+def test_a_phone_is_the_last_step_and_only_for_those_who_need_it(account):
+    campaign = make_campaign(account, ladder=["template", "sms"])
+    bound = make_due(account, campaign=campaign)
+    unbound = make_push(make_employee(phone="13900000001"), account, campaign=campaign)
+    nobody = make_push(make_employee(phone=""), account, campaign=campaign)
+
+    claimed = claim(bound, unbound, nobody)
+
+    assert [(push.id, push.route) for push in claimed.pushes] == [
+        (bound.id, Route.TEMPLATE),
+        (unbound.id, Route.SMS),
+    ]
+    assert claimed.pushes[1].address == "13900000001"
+    assert "13900000001" not in repr(claimed)
+    assert stored(nobody).reason == pushes.NOT_BOUND
+
+
+def test_a_person_who_muted_one_kind_still_gets_another(account, clock):
+    employee = make_employee()
+    make_binding(employee, account)
+    send(MUTED, make_push(employee, account))
+
+    again = make_push(employee, account)
+    other = make_push(employee, account, kind=MessageKind.QUESTION_ANSWERED)
+
+    assert claim(again).pushes == ()
+    assert stored(again).reason == "muted"
+    assert len(claim(other).pushes) == 1
+
+
+def test_who_does_not_follow_gets_no_kind_by_this_account_until_it_is_forgotten(account, clock):
+    employee = make_employee()
+    identity = make_binding(employee, account)
+    send(LEFT, make_push(employee, account))
+    assert refusals() == {(identity.id, ""): "not-following"}
+
+    assert claim(make_push(employee, account, kind=MessageKind.QUESTION_ANSWERED)).pushes == ()
+
+    clock.shift(REMEMBERED_FOR["not-following"])
+    assert len(claim(make_push(employee, account)).pushes) == 1
+
+
+def test_a_remembered_refusal_sends_the_next_campaign_by_the_next_step(account, wecom, clock):
+    employee = make_employee()
+    make_binding(employee, account)
+    make_binding(employee, wecom)
+    send(MUTED, make_push(employee, account))
+
+    push = make_push(employee, account)
+    [to_send] = claim(push).pushes
+
+    assert to_send.route is Route.WECOM
+    [said] = stored(push).tried
+    assert (said["route"], said["reason"]) == ("template", "muted")
+
+
+def test_what_is_said_again_is_remembered_for_longer(account, clock):
+    employee = make_employee()
+    identity = make_binding(employee, account)
+    first, second = make_push(employee, account), make_push(employee, account)
+    claims = claim(first), claim(second)
+    pushes.record_outcomes(claims[0], {first.id: LEFT})
+    clock.shift(60)
+    blocked = replace(LEFT, errcode=43019, reason="blacklisted")
+
+    pushes.record_outcomes(claims[1], {second.id: blocked})
+
+    [row] = reading().scalars(select(Unreachable).execution_options(populate_existing=True))
+    assert (row.identity_id, row.reason) == (identity.id, "blacklisted")
+    assert row.until == NOON + timedelta(minutes=1) + REMEMBERED_FOR["blacklisted"]
 
 
 # --- outcomes -------------------------------------------------------------------------------
 
 
-def test_a_sent_push_keeps_the_platforms_message_id(session, clock):
-    push = make_due_push()
-    pushes.claim(push.id)
+def test_a_sent_push_keeps_the_platforms_message_id(account, clock):
+    first, second = make_many(account, 2)
+    claimed = claim(first, second)
 
-    pushes.record_outcome(push.id, SENT)
+    pushes.record_outcomes(claimed, {first.id: SENT, second.id: replace(SENT, msgid=None)})
 
-    assert (push.status, push.msgid) == (PushStatus.SENT, SENT.msgid)
-    assert (push.errcode, push.sent_at) == (0, NOON)
-
-
-def test_a_permanent_refusal_ends_the_push(session):
-    push = make_due_push()
-    pushes.claim(push.id)
-
-    pushes.record_outcome(
-        push.id, PushOutcome(PushStatus.PERMANENT_FAILURE, errcode=43004, reason="not-following")
-    )
-
-    assert (push.status, push.reason) == (PushStatus.PERMANENT_FAILURE, "not-following")
-    assert (push.errcode, push.sent_at) == (43004, None)
+    assert [stored(push).msgid for push in (first, second)] == [SENT.msgid, None]
+    for row in (stored(first), stored(second)):
+        assert (row.status, row.sent_at) == (PushStatus.SENT, NOON)
+        assert (row.claim, row.due_at, row.in_doubt_since) == (None, None, None)
 
 
-def test_each_failure_waits_longer_until_it_gives_up(session, clock):
-    push = make_due_push()
+def test_outcomes_are_written_in_as_many_statements_however_many(account):
+    few, many = make_many(account, 2), make_many(account, 8)
+
+    def record(some):
+        claimed = claim(*some)
+        outcomes = {push.id: (SENT, BUSY)[push.id % 2] for push in claimed.pushes}
+        with count_queries() as made:
+            pushes.record_outcomes(claimed, outcomes)
+        return made.count
+
+    assert record(few) == record(many)
+
+
+def test_nothing_to_write_is_no_error(account):
+    claimed = claim(make_push(make_employee(), account))
+
+    pushes.record_outcomes(claimed, {})
+
+
+def test_each_failure_waits_longer_until_it_gives_up(account, clock):
+    push = make_due(account, campaign=make_campaign(account, ladder=["template"]))
 
     for delay in RETRY_AFTER:
-        assert pushes.claim(push.id)
-        pushes.record_outcome(push.id, BUSY)
-        assert push.status is PushStatus.TEMPORARY_FAILURE
-        clock.shift(delay - timedelta(seconds=1))
-        assert pushes.claim(push.id) is None
+        send(BUSY, push)
+        assert (stored(push).status, stored(push).errcode) == (PushStatus.TEMPORARY_FAILURE, -1)
+        clock.shift(delay - SECOND)
+        assert claim(push) is None
         clock.shift(1)
-    assert pushes.claim(push.id)
-    pushes.record_outcome(push.id, PushOutcome(PushStatus.TEMPORARY_FAILURE, errcode=-1))
+    send(replace(BUSY, reason=None), push)
 
-    assert (push.status, push.reason) == (PushStatus.PERMANENT_FAILURE, pushes.GAVE_UP)
-    assert push.attempts == len(RETRY_AFTER) + 1
-
-
-def test_a_lost_answer_is_repeated_while_wechat_still_drops_duplicates(session, clock):
-    push = make_due_push()
-    first = pushes.claim(push.id)
-    clock.shift(REPEATABLE_FOR - timedelta(seconds=1))
-
-    pushes.record_outcome(push.id, SILENCE)
-
-    assert push.status is PushStatus.TEMPORARY_FAILURE
-    clock.move_to(push.try_after)
-    assert pushes.claim(push.id).client_msg_id == first.client_msg_id
+    row = stored(push)
+    assert (row.status, row.reason) == (PushStatus.PERMANENT_FAILURE, pushes.GAVE_UP)
+    assert row.attempts == len(RETRY_AFTER) + 1
 
 
-def test_a_lost_answer_is_never_repeated_after_that(session, queue, clock):
-    push = make_due_push()
-    pushes.claim(push.id)
-    clock.shift(REPEATABLE_FOR)
+def test_who_gives_up_on_one_step_begins_the_next(account, wecom, queue, clock):
+    push = make_due(account, attempts=len(RETRY_AFTER))
+    make_binding(reading().get_one(type(make_employee()), push.employee_id), wecom)
 
-    pushes.record_outcome(push.id, SILENCE)
+    send(BUSY, push)
+
+    row = stored(push)
+    assert (row.status, row.route, row.attempts) == (
+        PushStatus.TEMPORARY_FAILURE,
+        Route.MINIPROGRAM,
+        0,
+    )
+    assert queue.args(Job.SEND_PUSHES) == [(push.campaign_id, push.id, push.id)]
+    assert claim(push).pushes[0].route is Route.WECOM
+
+
+def test_a_permanent_refusal_moves_on_at_once_and_its_story_is_kept(account, wecom, queue, clock):
+    employee = make_employee()
+    make_binding(employee, account)
+    make_binding(employee, wecom)
+    push = make_push(employee, account)
+
+    send(MUTED, push)
+    [retry] = queue.args(Job.SEND_PUSHES)
+    claimed = pushes.claim(Chunk(*retry))
+    pushes.record_outcomes(claimed, {push.id: replace(MUTED, errcode=60111, reason="not-a-member")})
+
+    row = stored(push)
+    assert [(one["route"], one["reason"], one["errcode"]) for one in row.tried] == [
+        ("template", "muted", 43101),
+        ("wecom", "not-a-member", 60111),
+    ]
+    # The first step is the one that a person can do something about.
+    assert (row.status, row.reason) == (PushStatus.PERMANENT_FAILURE, "muted")
+
+
+def test_after_a_refusal_nobody_else_knows_the_person(account, queue):
+    push = make_due(account)
+    send(MUTED, push)
+
+    [retry] = queue.args(Job.SEND_PUSHES)
+    assert pushes.claim(Chunk(*retry)).pushes == ()
+
+    row = stored(push)
+    assert (row.status, row.reason) == (PushStatus.PERMANENT_FAILURE, "muted")
+
+
+def test_a_bad_template_moves_on_too_and_is_nobodys_fault(account, miniprogram, queue):
+    employee = make_employee()
+    for one in (account, miniprogram):
+        make_binding(employee, one)
+    push = make_push(employee, account)
+
+    send(BAD, push)
+
+    assert claim(push).pushes[0].route is Route.MINIPROGRAM
+    assert refusals() == {}
+
+
+def test_a_refused_phone_is_remembered_of_nobody(account):
+    campaign = make_campaign(account, ladder=["sms"])
+    push = make_push(make_employee(), account, campaign=campaign, route=Route.SMS)
+
+    send(replace(LEFT, reason="blacklisted"), push)
+
+    assert stored(push).status is PushStatus.PERMANENT_FAILURE
+    assert refusals() == {}
+
+
+@pytest.mark.parametrize("due_at", [None, NOON + timedelta(hours=1)])
+def test_who_was_not_asked_about_loses_no_try(account, clock, queue, due_at):
+    push = make_due(account)
+
+    send(replace(NOT_ASKED, due_at=due_at), push)
+
+    row = stored(push)
+    assert (row.status, row.attempts) == (PushStatus.TEMPORARY_FAILURE, 0)
+    assert (row.due_at, row.in_doubt_since) == (due_at or NOON, None)
+    assert queue.count == (0 if due_at else 1)
+
+
+def test_a_used_up_budget_holds_the_accounts_campaigns(account, clock):
+    push, sibling, other = make_due(account), make_due(account), make_due(make_channel_account())
+    until = NOON + timedelta(minutes=5)
+
+    send(replace(NOT_ASKED, due_at=until, held_until=until), push)
+
+    assert stored_campaign(push).held_until == until
+    assert stored_campaign(sibling).held_until == until
+    assert stored_campaign(other).held_until is None
+
+
+def test_an_outcome_that_comes_too_late_changes_nothing(account, clock):
+    push = make_due(account)
+    late = claim(push)
+    clock.shift(CLAIM_LIFE)
+    pushes.sweep()
+    newer = claim(push)
+
+    for outcome in (SENT, BUSY):
+        pushes.record_outcomes(late, {push.id: outcome})
+
+    assert (stored(push).status, stored(push).claim) == (PushStatus.SENDING, newer.claim)
+    assert stored(push).msgid is None
+
+
+# --- doubt ----------------------------------------------------------------------------------
+
+
+def test_a_lost_answer_is_repeated_under_the_same_id(account, clock):
+    push = make_due(account)
+    first = send(SILENCE, push)
+    assert stored(push).status is PushStatus.TEMPORARY_FAILURE
+    assert stored(push).in_doubt_since == NOON
+    clock.move_to(stored(push).due_at)
+
+    second = send(SENT, push)
+
+    assert second.pushes[0].client_msg_id == first.pushes[0].client_msg_id
+    assert (stored(push).status, stored(push).in_doubt_since) == (PushStatus.SENT, None)
+
+
+def test_a_lost_answer_is_never_repeated_later_than_the_platform_drops_repeats(account, clock):
+    push = make_due(account)
+    while send(SILENCE, push) and stored(push).status is PushStatus.TEMPORARY_FAILURE:
+        clock.move_to(stored(push).due_at)
+        assert stored(push).due_at < NOON + WINDOW
+
     clock.shift(timedelta(days=1))
     pushes.sweep()
 
-    assert push.status is PushStatus.UNKNOWN
-    assert pushes.claim(push.id) is None
-    assert queue.count == 0
+    assert stored(push).status is PushStatus.UNKNOWN
+    assert claim(push) is None
 
 
-def test_the_first_try_decides_how_long_a_push_may_be_repeated(session, clock):
-    push = make_due_push()
-    pushes.claim(push.id)
-    pushes.record_outcome(push.id, SILENCE)
-    clock.shift(REPEATABLE_FOR)
-    pushes.claim(push.id)
+def test_doubt_outlasts_a_clear_refusal(account, clock):
+    push = make_due(account)
+    send(SILENCE, push)
+    clock.shift(RETRY_AFTER[0])
 
-    pushes.record_outcome(push.id, SILENCE)
+    send(BUSY, push)
 
-    assert push.status is PushStatus.UNKNOWN
+    assert stored(push).in_doubt_since == NOON
 
 
-@pytest.mark.parametrize("status", [PushStatus.SENT, PushStatus.DELIVERED, PushStatus.UNKNOWN])
-def test_an_outcome_that_comes_too_late_changes_nothing(session, status):
-    push = make_due_push(status=status, errcode=0)
+def test_who_gives_up_in_doubt_does_not_know(account, clock):
+    push = make_due(
+        account,
+        status=PushStatus.TEMPORARY_FAILURE,
+        attempts=len(RETRY_AFTER),
+        in_doubt_since=NOON - SECOND,
+        due_at=NOON,
+    )
 
-    pushes.record_outcome(push.id, BUSY)
+    send(BUSY, push)
 
-    assert (push.status, push.errcode) == (status, 0)
+    assert (stored(push).status, stored(push).route) == (PushStatus.UNKNOWN, Route.TEMPLATE)
 
 
-def test_an_outcome_of_no_push_changes_nothing(session):
-    pushes.record_outcome(4711, SENT)
+def test_a_miniprograms_message_is_never_repeated(account, miniprogram, clock):
+    employee = make_employee()
+    make_binding(employee, miniprogram)
+    asked, died = make_push(employee, account), make_push(employee, account)
+    send(SILENCE, asked)
+    claim(died)
+    clock.shift(CLAIM_LIFE)
+
+    pushes.sweep()
+
+    assert {stored(push).status for push in (asked, died)} == {PushStatus.UNKNOWN}
+
+
+def test_a_job_that_waited_too_long_does_not_repeat_what_is_in_doubt(account, clock):
+    push = make_due(account)
+    send(SILENCE, push)
+    clock.shift(WINDOW)
+
+    assert claim(push).pushes == ()
+    assert stored(push).status is PushStatus.UNKNOWN
+
+
+def test_what_may_have_arrived_is_not_sent_by_another_route(account, wecom, clock):
+    employee = make_employee()
+    make_binding(employee, account)
+    make_binding(employee, wecom)
+    push = make_push(employee, account)
+    send(SILENCE, push)
+    send(LEFT, make_push(employee, account))
+    clock.shift(RETRY_AFTER[0])
+
+    assert claim(push).pushes == ()
+
+    assert (stored(push).status, stored(push).route) == (PushStatus.UNKNOWN, Route.TEMPLATE)
+
+
+def test_what_may_have_arrived_is_not_called_lost_when_the_person_unbinds(account, clock):
+    push = make_due(account)
+    send(SILENCE, push)
+    with transaction() as session:
+        session.query(EmployeeBinding).delete()
+    clock.shift(RETRY_AFTER[0])
+
+    assert claim(push).pushes == ()
+    assert stored(push).status is PushStatus.UNKNOWN
 
 
 # --- delivery reports -----------------------------------------------------------------------
 
 
-def test_a_report_finishes_the_push(session, clock):
-    push = make_due_push(status=PushStatus.SENT, msgid=5)
-
-    assert pushes.record_delivery(push.channel_account_id, 5, is_delivered=True, reason=None)
-
-    assert (push.status, push.delivered_at) == (PushStatus.DELIVERED, NOON)
+def make_sent(account, **fields) -> Push:
+    return make_due(account, status=PushStatus.SENT, msgid="5", sent_at=NOON, **fields)
 
 
-def test_a_report_says_why_it_was_not_delivered(session):
-    push = make_due_push(status=PushStatus.SENT, msgid=5)
+def report(account, reason=None) -> bool:
+    return pushes.record_delivery(account.id, 5, is_delivered=reason is None, reason=reason)
 
-    assert pushes.record_delivery(
-        push.channel_account_id, 5, is_delivered=False, reason="user block"
+
+def test_a_report_finishes_the_push(account, clock):
+    push = make_sent(account)
+
+    assert report(account)
+
+    assert (stored(push).status, stored(push).delivered_at) == (PushStatus.DELIVERED, NOON)
+
+
+def test_a_late_no_sends_it_by_the_next_step(account, wecom, queue, clock):
+    push = make_sent(account, campaign=make_campaign(account, status=CampaignStatus.FINISHED))
+    make_binding(reading().get_one(type(make_employee()), push.employee_id), wecom)
+
+    assert report(account, "user block")
+
+    row = stored(push)
+    assert (row.status, row.route) == (PushStatus.TEMPORARY_FAILURE, Route.MINIPROGRAM)
+    assert [one["reason"] for one in row.tried] == ["user block"]
+    assert stored_campaign(push).status is CampaignStatus.RUNNING
+    [retry] = queue.args(Job.SEND_PUSHES)
+    assert pushes.claim(Chunk(*retry)).pushes[0].route is Route.WECOM
+    assert "user block" in refusals().values()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"ladder": ["template"]},
+        {"status": CampaignStatus.CANCELLED},
+        {"expires_at": NOON},
+    ],
+)
+def test_a_late_no_ends_the_push_when_nothing_may_follow(account, queue, clock, values):
+    push = make_sent(account, campaign=make_campaign(account, **values))
+
+    assert report(account, "system failed")
+
+    row = stored(push)
+    assert (row.status, row.reason) == (PushStatus.PERMANENT_FAILURE, "system failed")
+    assert (row.tried[0]["reason"], queue.count) == ("system failed", 0)
+
+
+def test_a_report_before_its_message_id_is_recorded_asks_to_come_again(account):
+    push = make_due(account)
+    claimed = claim(push)
+    assert report(account) is False
+
+    pushes.record_outcomes(claimed, {push.id: replace(SENT, msgid="5")})
+
+    assert report(account) is True
+    assert stored(push).status is PushStatus.DELIVERED
+
+
+def test_another_accounts_report_is_not_ours(account):
+    push = make_sent(account)
+
+    assert not report(make_channel_account())
+    assert stored(push).status is PushStatus.SENT
+
+
+def test_a_second_report_does_not_turn_the_first_over(account):
+    push = make_sent(account)
+    report(account)
+
+    assert report(account, "user block")
+
+    assert (stored(push).status, stored(push).reason) == (PushStatus.DELIVERED, None)
+
+
+# --- people who come back ---------------------------------------------------------------------
+
+
+def make_failed(employee, account, reason, **fields) -> Push:
+    campaign = make_campaign(account, status=CampaignStatus.FINISHED, **fields)
+    return make_push(
+        employee, account, campaign=campaign, status=PushStatus.PERMANENT_FAILURE, reason=reason
     )
 
-    assert (push.status, push.reason) == (PushStatus.PERMANENT_FAILURE, "user block")
-    assert push.delivered_at is None
+
+def test_who_follows_again_gets_what_could_not_reach_them(account, queue, clock):
+    employee = make_employee()
+    identity = make_binding(employee, account)
+    send(LEFT, make_push(employee, account))
+    queue.clear()
+    missed = make_failed(employee, account, "not-following")
+    others = [
+        make_failed(employee, account, "muted"),
+        make_failed(make_employee(), account, "not-following"),
+        make_failed(employee, account, "not-following", created_at=NOON - STILL_NEWS),
+    ]
+    gone = make_failed(employee, account, "not-bound")
+    change_campaign(gone, status=CampaignStatus.CANCELLED)
+
+    pushes.note_return(identity.id)
+
+    assert refusals() == {}
+    assert queue.args(Job.SEND_PUSHES) == [(missed.campaign_id, missed.id, missed.id)]
+    assert stored_campaign(missed).status is CampaignStatus.RUNNING
+    assert stored_campaign(missed).expires_at == NOON + EXPIRES_AFTER
+    assert len(claim(missed).pushes) == 1
+    for push in (*others, gone):
+        assert stored(push).status is PushStatus.PERMANENT_FAILURE
 
 
-def test_a_report_before_its_message_id_is_recorded_asks_to_come_again(session):
-    push = make_due_push()
-    pushes.claim(push.id)
+def test_a_follower_whom_nobody_knows_wakes_nothing(account, queue):
+    pushes.note_return(make_identity(account).id)
 
-    def report():
-        return pushes.record_delivery(
-            push.channel_account_id, SENT.msgid, is_delivered=True, reason=None
-        )
-
-    assert report() is False
-    pushes.record_outcome(push.id, SENT)
-
-    assert report() is True
-    assert push.status is PushStatus.DELIVERED
-
-
-def test_another_accounts_report_is_not_ours(session):
-    push = make_due_push(status=PushStatus.SENT, msgid=5)
-    other = make_channel_account()
-
-    assert not pushes.record_delivery(other.id, 5, is_delivered=True, reason=None)
-    assert push.status is PushStatus.SENT
-
-
-def test_a_second_report_does_not_turn_the_first_over(session):
-    push = make_due_push(status=PushStatus.DELIVERED, msgid=5)
-
-    assert pushes.record_delivery(
-        push.channel_account_id, 5, is_delivered=False, reason="user block"
-    )
-
-    assert (push.status, push.reason) == (PushStatus.DELIVERED, None)
+    assert queue.count == 0
 
 
 # --- the sweeper ----------------------------------------------------------------------------
 
 
-def test_a_dead_workers_claim_comes_back(session, queue, clock):
-    push = make_due_push()
-    pushes.claim(push.id)
-    clock.shift(CLAIM_LIFE)
+def test_a_dead_workers_claim_comes_back_under_the_same_id(account, queue, clock):
+    push = make_due(account)
+    first = claim(push)
+    clock.shift(CLAIM_LIFE - SECOND)
     assert pushes.sweep() == 0
 
     clock.shift(1)
 
     assert pushes.sweep() == 1
-    assert queue.args(Job.DELIVER_PUSH) == [(push.id,)]
-    assert pushes.claim(push.id)
+    assert queue.args(Job.SEND_PUSHES) == [(push.campaign_id, push.id, push.id)]
+    second = claim(push)
+    assert second.pushes[0].client_msg_id == first.pushes[0].client_msg_id
 
 
-def test_a_claim_that_died_long_ago_is_not_repeated(session, queue, clock):
-    push = make_due_push()
-    pushes.claim(push.id)
-    clock.shift(REPEATABLE_FOR)
+def test_a_claim_that_died_long_ago_is_not_repeated(account, queue, clock):
+    push = make_due(account)
+    claim(push)
+    clock.shift(WINDOW)
 
     assert pushes.sweep() == 0
 
-    assert push.status is PushStatus.UNKNOWN
+    assert (stored(push).status, stored(push).claim) == (PushStatus.UNKNOWN, None)
     assert queue.count == 0
 
 
-def test_a_push_that_redis_forgot_is_enqueued_again(session, queue, clock):
-    push = make_due_push()
-    clock.shift(pushes.FORGOTTEN_AFTER)
-    assert pushes.sweep() == 0
+def test_sweeping_twice_is_sweeping_once(account, queue, clock):
+    some = make_many(account, 3)
+    send(BUSY, *some)
+    clock.shift(RETRY_AFTER[0])
 
-    clock.shift(1)
+    assert [pushes.sweep(), pushes.sweep()] == [3, 3]
 
-    assert pushes.sweep() == 1
-    assert queue.args(Job.DELIVER_PUSH) == [(push.id,)]
+    assert queue.args(Job.SEND_PUSHES) == [(some[0].campaign_id, some[0].id, some[2].id)]
 
 
-def test_a_retry_is_swept_when_it_is_due(session, queue, clock):
-    push = make_due_push()
-    pushes.claim(push.id)
-    pushes.record_outcome(push.id, BUSY)
-    assert pushes.sweep() == 0
+def test_what_was_enqueued_and_lost_is_enqueued_again(account, queue, clock):
+    push = make_due(account)
+    send(BUSY, push)
+    clock.shift(RETRY_AFTER[0])
+    pushes.sweep()
+    queue.clear()  # its worker died; what RQ keeps of the job must not keep the next one away
 
-    clock.move_to(push.try_after)
+    clock.shift(pushes.AGAIN_AFTER)
+    pushes.sweep()
 
-    assert pushes.sweep() == 1
-    assert queue.args(Job.DELIVER_PUSH) == [(push.id,)]
+    assert queue.args(Job.SEND_PUSHES) == [(push.campaign_id, push.id, push.id)]
+
+
+def test_due_retries_go_out_in_chunks(account, queue, clock, monkeypatch):
+    monkeypatch.setattr(pushes, "CHUNK", 2)
+    some = make_many(account, 3)
+    for push in some:
+        change(push, status=PushStatus.TEMPORARY_FAILURE, due_at=NOON)
+
+    pushes.sweep()
+
+    assert [args[1:] for args in queue.args(Job.SEND_PUSHES)] == [
+        (some[0].id, some[1].id),
+        (some[2].id, some[2].id),
+    ]
 
 
 @pytest.mark.parametrize(
     "status",
     [PushStatus.SENT, PushStatus.DELIVERED, PushStatus.PERMANENT_FAILURE, PushStatus.UNKNOWN],
 )
-def test_what_is_decided_is_left_alone(session, queue, clock, status):
-    make_due_push(status=status)
-    clock.shift(timedelta(days=1))
+def test_a_campaign_whose_pushes_are_decided_is_finished(account, queue, clock, status):
+    push = make_due(account, status=status)
 
     assert pushes.sweep() == 0
+
+    campaign = stored_campaign(push)
+    assert (campaign.status, campaign.ended_at) == (CampaignStatus.FINISHED, NOON)
+    assert (stored(push).status, queue.count) == (status, 0)
+
+
+def test_a_campaign_without_anybody_is_finished(account, clock):
+    campaign = make_campaign(account)
+
+    pushes.sweep()
+
+    assert reading().get_one(Campaign, campaign.id).status is CampaignStatus.FINISHED
+
+
+@pytest.mark.parametrize(
+    "status", [PushStatus.CREATED, PushStatus.SENDING, PushStatus.TEMPORARY_FAILURE]
+)
+def test_a_campaign_with_somebody_left_goes_on(account, clock, status):
+    push = make_due(account, status=status, due_at=NOON + timedelta(hours=1))
+
+    pushes.sweep()
+
+    assert stored_campaign(push).status is CampaignStatus.RUNNING
+
+
+def test_a_campaign_that_has_not_begun_is_left_alone(account, queue, clock):
+    make_due(account, campaign=make_campaign(account, starts_at=NOON + timedelta(hours=1)))
+
+    pushes.sweep()
+
     assert queue.count == 0
+
+
+@pytest.mark.parametrize("status", [CampaignStatus.RUNNING, CampaignStatus.PAUSED])
+def test_after_its_time_a_campaign_ends_and_says_so(account, clock, status):
+    campaign = make_campaign(account, status=status, prepared_at=None)
+    waiting, sending, doubtful = make_many(account, 3, campaign)
+    change(sending, status=PushStatus.SENDING, due_at=NOON + EXPIRES_AFTER + CLAIM_LIFE)
+    change(doubtful, status=PushStatus.TEMPORARY_FAILURE, due_at=None, in_doubt_since=NOON)
+    clock.shift(EXPIRES_AFTER)
+
+    pushes.sweep()
+
+    assert (stored(waiting).status, stored(waiting).reason) == (
+        PushStatus.PERMANENT_FAILURE,
+        pushes.EXPIRED,
+    )
+    assert stored(doubtful).status is PushStatus.UNKNOWN
+    assert stored_campaign(sending).status is status
+
+    change(sending, status=PushStatus.SENT)
+    pushes.sweep()
+    assert stored_campaign(sending).status is CampaignStatus.FINISHED
+
+
+def test_a_cancelled_campaign_is_closed_some_at_a_time(account, clock, monkeypatch):
+    monkeypatch.setattr(pushes, "SWEEP_LIMIT", 2)
+    some = make_many(account, 3)
+    change_campaign(some[0], status=CampaignStatus.CANCELLED, ended_at=NOON)
+
+    left = []
+    for _ in range(3):
+        pushes.sweep()
+        left.append([stored(push).status for push in some].count(PushStatus.CREATED))
+
+    assert left == [1, 0, 0]
+    assert {stored(push).status for push in some} == {PushStatus.CANCELLED}
+
+
+def test_an_unprepared_campaign_is_prepared_again(account, queue, clock):
+    campaign = make_campaign(account, prepared_at=None)
+
+    pushes.sweep()
+    pushes.sweep()
+
+    assert queue.args(Job.PREPARE_CAMPAIGN) == [(campaign.id,)]
+
+
+def test_when_redis_was_emptied_everybody_is_fed_again_and_gets_one(account, queue, redis, clock):
+    some = make_many(account, 3)
+    change_campaign(some[0], fed_to=0)
+    campaigns.feed(account.id)
+    redis.flushdb()
+
+    pushes.sweep()
+    chunks = [Chunk(*args) for args in queue.args(Job.SEND_PUSHES)]
+    claims = [pushes.claim(chunk) for chunk in [*chunks, *chunks]]
+
+    assert sorted(push.id for one in claims if one for push in one.pushes) == [
+        push.id for push in some
+    ]
+
+
+def test_what_is_still_under_way_is_not_fed_again(account, queue, clock):
+    some = make_many(account, 3)
+    change_campaign(some[0], fed_to=0)
+    campaigns.feed(account.id)
+
+    pushes.sweep()
+
+    assert len(queue.args(Job.SEND_PUSHES)) == 1
+
+
+def test_a_lost_push_between_sent_ones_is_found_again(account, queue, redis, clock, monkeypatch):
+    monkeypatch.setattr(campaigns, "CHUNK", 1)
+    some = make_many(account, 6)
+    for push in (some[1], some[2], some[4]):
+        change(push, status=PushStatus.SENT)
+    change_campaign(some[0], fed_count=6)
+
+    pushes.sweep()
+
+    assert [args[1:] for args in queue.args(Job.SEND_PUSHES)] == [
+        (some[n].id, some[n].id) for n in (0, 3, 5)
+    ]
+    assert stored_campaign(some[0]).fed_count == 6
+
+
+def test_a_campaign_whose_time_has_come_is_fed(account, queue, clock):
+    push = make_due(account, campaign=make_campaign(account, starts_at=NOON + SECOND))
+    change_campaign(push, fed_to=0)
+    pushes.sweep()
+    assert queue.count == 0
+
+    clock.shift(1)
+    pushes.sweep()
+
+    assert queue.args(Job.SEND_PUSHES) == [(push.campaign_id, push.id, push.id)]
+
+
+def test_while_redis_is_away_the_ledger_waits(account, clock, monkeypatch):
+    away = core.redis.connect("unix:///nowhere/redis.sock", decode=True)
+    fed, due, lost = (make_due(account) for _ in range(3))
+    unprepared = make_campaign(account, prepared_at=None)
+    change(due, status=PushStatus.TEMPORARY_FAILURE, due_at=NOON)
+    change_campaign(fed, fed_to=0)
+    for name, module in (("redis", campaigns), ("queue_redis", queues)):
+        monkeypatch.setattr(module, name, lambda: away)
+
+    pushes.sweep()
+    send(LEFT, lost)
+    campaigns.chunk_done(chunk_of(lost))
+
+    assert stored(fed).status is PushStatus.CREATED
+    assert stored_campaign(fed).fed_to == 0
+    assert stored(lost).route is Route.MINIPROGRAM
+    monkeypatch.undo()
+    assert pushes.sweep() == 2
+    assert unprepared.id in {args[0] for args in _enqueued(Job.PREPARE_CAMPAIGN)}
+    assert {args[1] for args in _enqueued(Job.SEND_PUSHES)} == {fed.id, due.id, lost.id}
+
+
+def _enqueued(job: Job):
+    jobs = queues.get_queue(queues.QueueName.PUSH).jobs
+    return [tuple(one.args) for one in jobs if one.func_name == job.value]
+
+
+def test_the_window_holds_names_of_chunks_and_nothing_personal(account, redis, clock):
+    push = make_due(account)
+    change_campaign(push, fed_to=0)
+
+    campaigns.feed(account.id)
+
+    names = redis.zrange(_window(account.id), 0, -1)
+    assert names == [f"{push.campaign_id}:{push.id}:{push.id}"]
+    assert json.dumps(names)

@@ -1,6 +1,7 @@
 """Files that are no payroll sheet: a code, a sentence, never an exception."""
 
 import io
+import resource
 import struct
 import zipfile
 
@@ -83,6 +84,45 @@ def test_a_wrong_file_is_refused_with_a_sentence(content, code, words):
     assert (report.accepted, report.held) == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("header", "missing"),
+    [
+        (["姓名", "手机号", "基本工资"], "“实发工资”列"),
+        (["工号", "社保"], "“实发工资”列"),
+        (["姓名", "基本工资"], "“实发工资”列，以及“工号”“手机号”“身份证号”中的至少一列"),
+        (["部门", "基本工资", "实发工资"],
+         "“姓名”列，以及“工号”“手机号”“身份证号”中的至少一列"),
+    ],
+)  # fmt: skip
+def test_a_header_that_lacks_a_column_is_told_which_and_where(header, missing):
+    rows = [["说明"], ["三月工资表"], header, ["甲", "乙", 5000]]
+
+    report = check(xlsx(rows, name="三月"))
+
+    assert report.refused is not None
+    assert report.refused.code == "NOT_PAYROLL"
+    assert f"工作表“三月”第3行找到了表头，但缺少{missing}。请" in report.refused.message
+
+
+@pytest.mark.parametrize(
+    "row",
+    [["姓名", "手机号", "部门"], ["基本工资", "奖金"], ["联系电话：0791", "三月工资表"], ["姓名"]],
+)
+def test_what_is_far_from_a_payrolls_header_is_not_called_one(row):
+    report = check(xlsx([row, ["张伟", phone(1), "教务处"]]))
+
+    assert report.refused is not None
+    assert "没有找到工资表" in report.refused.message
+
+
+def test_a_payroll_without_a_net_column_says_why_every_row_is_held():
+    report = check(xlsx([["姓名", "手机号", "基本工资", "奖金"], ["张伟", phone(1), 5, 6]]))
+
+    [notice] = report.warnings
+    assert (notice.code, len(report.held)) == ("NET_COLUMN_MISSING", 1)
+    assert "第1行的表头里没有“实发工资”列" in notice.message
+
+
 @pytest.mark.parametrize("claimed", [1, 7])
 def test_a_long_list_of_sectors_is_followed_to_its_end(claimed):
     content = bytearray(ole("EncryptedPackage"))
@@ -123,6 +163,44 @@ def test_an_old_xls_without_an_end_is_refused():
 
     assert report.refused is not None
     assert report.refused.code == "CORRUPT_FILE"
+
+
+DIMENSIONS, RK = b"\x00\x02\x0e\x00", b"\x7e\x02\x0a\x00"
+
+
+def with_record(record: bytes, at: int, value: bytes) -> bytes:
+    """The good .xls with ``value`` at ``at`` in the first record that begins so."""
+    place = GOOD_XLS.index(record) + 4 + at
+    return GOOD_XLS[:place] + value + GOOD_XLS[place + len(value) :]
+
+
+def with_ring(table_at: int) -> bytes:
+    """The good .xls in whose sector table a chain leads back to itself."""
+    sector = struct.unpack_from("<I", GOOD_XLS, table_at)[0]
+    start = (sector + 1) * 512
+    return GOOD_XLS[:start] + bytes(4) + GOOD_XLS[start + 4 :]
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (with_record(DIMENSIONS, 4, b"\xff\xff\xff\x7f"), "NOT_PAYROLL"),
+        (with_record(DIMENSIONS, 0, b"\xff\x00\x00\x00"), "CORRUPT_FILE"),
+        (with_record(RK, 0, b"\xff\xff\xff\xff"), "NOT_PAYROLL"),
+        (GOOD_XLS[:68] + b"\xf0\xff\xff\xff\xf0\xff\xff\xff" + GOOD_XLS[76:], "CORRUPT_FILE"),
+        (with_ring(76), "CORRUPT_FILE"),
+        (GOOD_XLS[:76] + GOOD_XLS[76:80] * 109 + GOOD_XLS[512:], "CORRUPT_FILE"),
+    ],
+    ids=["tall", "backwards", "far cell", "sectors", "ring", "tables"],
+)
+def test_an_old_xls_cannot_fill_the_memory(content, code):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    report = check(content, "三月.xls")
+
+    assert report.refused is not None
+    assert report.refused.code == code
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 100_000  # KB
 
 
 def test_an_interruption_is_not_swallowed(monkeypatch):

@@ -1,0 +1,160 @@
+"""Many calls of one API at once: one event loop per process, its connections kept open.
+
+A call here is what ``PlatformClient`` does for one: a token, the budget, an answer that can be
+believed or one of two errors. The client is asked for what all share, now and then; the calls
+themselves go out beside each other.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from functools import lru_cache
+from typing import Any, TypeVar
+
+import aiohttp
+
+from channel.alarms import note_alarm
+from channel.budget import BudgetExhausted
+from channel.platform import PlatformClient
+from channel.wechat.errors import TOKEN_REFUSED, WeChatError, WeChatUnreachable
+from channel.wechat.transport import (
+    CONNECT_SECONDS,
+    JSON_HEADERS,
+    READ_SECONDS,
+    Json,
+    believed,
+    goes_by_proxy,
+)
+
+T = TypeVar("T")
+
+CONNECTIONS = 128
+# Calls that one trip to Redis counts.
+GRANT = 100
+# Shorter than this a used-up budget is waited for.
+PATIENCE_SECONDS = 2
+
+
+@lru_cache(maxsize=1)
+def _runner() -> asyncio.Runner:
+    return asyncio.Runner()
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run on this process's loop, whose connections outlive the call. Broken off (a job's time is
+    up), the loop ends with whatever was on its way: nothing of it goes on beside the next call."""
+    try:
+        return _runner().run(work)
+    except BaseException:
+        close()
+        raise
+
+
+_sessions: dict[str, aiohttp.ClientSession] = {}
+
+
+def http_session(base_url: str) -> aiohttp.ClientSession:
+    """The session of this process's loop for a platform."""
+    if base_url not in _sessions:
+        _sessions[base_url] = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS, ttl_dns_cache=60),
+            timeout=aiohttp.ClientTimeout(
+                connect=CONNECT_SECONDS, sock_read=READ_SECONDS, total=READ_SECONDS + 5
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=goes_by_proxy(base_url),
+        )
+    return _sessions[base_url]
+
+
+def close() -> None:
+    """End the loop and its connections; the next ``run`` begins anew."""
+    _runner().run(_close_sessions())
+    _runner().close()
+    _runner.cache_clear()
+
+
+async def _close_sessions() -> None:
+    while _sessions:
+        await _sessions.popitem()[1].close()
+
+
+class Bulk:
+    """Calls of one path through one account's client, beside each other; ``calls`` of them are
+    expected, and no more are counted ahead."""
+
+    def __init__(
+        self, client: PlatformClient, base_url: str, path: str, calls: int = GRANT
+    ) -> None:
+        self._client, self._path, self._expected = client, path, calls
+        self._url = base_url + path
+        self._http = http_session(base_url)
+        self._granted, self._counting = 0, asyncio.Lock()
+        self._token, self._fetching = "", asyncio.Lock()
+
+    async def post(self, body: bytes) -> Json:
+        """One call. Raises BudgetExhausted, WeChatError or WeChatUnreachable."""
+        await self._take_one()
+        token = await self._fresh_token("")
+        try:
+            return await self._exchange(token, body)
+        except WeChatError as error:
+            if error.errcode not in TOKEN_REFUSED:
+                raise
+        try:
+            return await self._exchange(await self._fresh_token(token), body)
+        except WeChatError as error:
+            if error.errcode in TOKEN_REFUSED:
+                note_alarm(self._client.account_id, self._path, error.errcode)
+            raise
+
+    async def _take_one(self) -> None:
+        while self._granted < 1:
+            async with self._counting:
+                if self._granted < 1:
+                    self._granted = await self._ask_for_grant()
+        self._granted -= 1
+
+    async def _ask_for_grant(self) -> int:
+        try:
+            wanted = max(1, min(GRANT, self._expected))
+            granted = await asyncio.to_thread(self._client.take_some, self._path, wanted)
+        except BudgetExhausted as exhausted:
+            if exhausted.retry_after_seconds > PATIENCE_SECONDS:
+                raise
+            await asyncio.sleep(exhausted.retry_after_seconds)
+            return 0
+        self._expected -= granted
+        return granted
+
+    async def _fresh_token(self, refused: str) -> str:
+        """The token all calls use; another one when it is the refused: one call fetches it."""
+        if self._token != refused:
+            return self._token
+        async with self._fetching:
+            if self._token == refused:
+                if refused:
+                    await asyncio.to_thread(self._client.drop_token, refused)
+                self._token = await asyncio.to_thread(self._client.access_token)
+        return self._token
+
+    async def _exchange(self, token: str, body: bytes) -> Json:
+        """Errors of aiohttp name the address, and with it the token: none of it is kept."""
+        try:
+            async with self._http.post(
+                self._url,
+                params={"access_token": token},
+                data=body,
+                headers=JSON_HEADERS,
+                allow_redirects=False,
+            ) as answer:
+                status, content = answer.status, await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            why, is_early = type(error).__name__, isinstance(error, _BEFORE_SENDING)
+        else:
+            if status == 200:
+                return believed(content, token)
+            why, is_early = f"HTTP {status}", False
+        raise WeChatUnreachable(why, may_have_arrived=not is_early)
+
+
+_BEFORE_SENDING = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)

@@ -1,0 +1,1 @@
+"""WeCom (企业微信) apps: client, messages, callback, OAuth, JS-SDK."""

@@ -1,0 +1,1 @@
+"""What bank operations see: whether the platforms work, what they sent, what we may call."""

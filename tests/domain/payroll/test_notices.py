@@ -1,0 +1,149 @@
+"""When a payroll's notice goes out, and who is told once more."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from sqlalchemy import select
+
+from core.errors import Forbidden, NotFound
+from core.queues import Job
+from domain.audit.models import AuditEvent
+from domain.directory.access import Role
+from domain.payroll import service
+from domain.payroll.errors import (
+    BatchNotPublished,
+    NothingToPublish,
+    NoticesNotOpen,
+    NoticeTimeWrong,
+    RemindedLately,
+)
+from domain.payroll.models import BatchStatus, PayrollBatch
+from domain.pushes import campaigns
+from domain.pushes.models import Campaign, MessageKind, Push
+from tests.factories import (
+    ENTERPRISE,
+    make_batch,
+    make_channel_account,
+    make_employee,
+    make_hr,
+    make_payslip,
+    make_user,
+)
+
+NOON = datetime(2026, 4, 5, 4, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel(NOON, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def hr(session, clock):
+    make_channel_account()
+    return make_hr()
+
+
+def stored_campaigns(session) -> list[Campaign]:
+    return list(session.scalars(select(Campaign).order_by(Campaign.id)))
+
+
+def told(session, campaign_id) -> list[int]:
+    """To whom a campaign goes."""
+    campaigns.prepare(campaign_id)
+    return list(session.scalars(select(Push.employee_id).where(Push.campaign_id == campaign_id)))
+
+
+# --- when -----------------------------------------------------------------------------------
+
+
+def test_a_notice_may_go_out_later_and_begin_with_a_few(session, hr):
+    batch = make_batch(status=BatchStatus.DRAFT, payslips=1)
+    later = NOON + service.NOTICE_WITHIN
+
+    service.publish_batch(hr, batch.id, starts_at=later, is_gradual=True)
+
+    [campaign] = stored_campaigns(session)
+    assert (campaign.starts_at, campaign.is_gradual) == (later, True)
+    stored = session.get_one(PayrollBatch, batch.id, populate_existing=True)
+    assert stored.published_at == NOON
+
+
+@pytest.mark.parametrize(
+    "starts_at", [NOON, NOON + service.NOTICE_WITHIN + timedelta(microseconds=1)]
+)
+def test_a_time_that_is_over_or_too_far_away_is_refused(session, hr, starts_at):
+    batch = make_batch(status=BatchStatus.DRAFT, payslips=1)
+
+    with pytest.raises(NoticeTimeWrong):
+        service.publish_batch(hr, batch.id, starts_at=starts_at)
+
+    assert stored_campaigns(session) == []
+
+
+def test_a_payroll_without_slips_has_nothing_to_tell(session, hr):
+    with pytest.raises(NothingToPublish):
+        service.publish_batch(hr, make_batch(status=BatchStatus.DRAFT).id)
+
+
+# --- once more ------------------------------------------------------------------------------
+
+
+def test_only_who_has_not_read_is_told_once_more(session, hr, queue, clock):
+    batch = make_batch()
+    make_payslip(make_employee(), batch, read_at=NOON)
+    unread = [make_payslip(make_employee(), batch) for _ in range(2)]
+    clock.shift(service.REMIND_AFTER)
+
+    service.remind_unread(hr, batch.id)
+
+    [campaign] = stored_campaigns(session)
+    assert (campaign.kind, campaign.key) == (
+        MessageKind.PAYSLIP_REMINDER,
+        f"payroll:{batch.id}:reminder:1",
+    )
+    assert queue.jobs == [(Job.PREPARE_CAMPAIGN, (campaign.id,))]
+    assert told(session, campaign.id) == [slip.employee_id for slip in unread]
+    actions = session.scalars(select(AuditEvent.action)).all()
+    assert actions == ["payroll.batch.reminded"]
+
+
+def test_nobody_is_reminded_twice_within_half_a_day(session, hr, clock):
+    batch = make_batch(payslips=1)
+    for wait in (timedelta(0), service.REMIND_AFTER - timedelta(seconds=1)):
+        clock.move_to(NOON + wait)
+        with pytest.raises(RemindedLately):
+            service.remind_unread(hr, batch.id)
+    clock.move_to(NOON + service.REMIND_AFTER)
+    service.remind_unread(hr, batch.id)
+
+    with pytest.raises(RemindedLately):
+        service.remind_unread(hr, batch.id)
+    clock.shift(service.REMIND_AFTER)
+    service.remind_unread(hr, batch.id)
+
+    assert [campaign.key[-1] for campaign in stored_campaigns(session)] == ["1", "2"]
+
+
+def test_a_draft_reminds_nobody(session, hr):
+    with pytest.raises(BatchNotPublished):
+        service.remind_unread(hr, make_batch(status=BatchStatus.DRAFT, payslips=1).id)
+
+
+def test_a_stranger_reminds_nobody(session, hr, clock):
+    batch = make_batch(payslips=1)
+    clock.shift(service.REMIND_AFTER)
+
+    with pytest.raises(NotFound):
+        service.remind_unread(make_hr("/hq/bj/ent-2/"), batch.id)
+    with pytest.raises(Forbidden):
+        service.remind_unread(make_user(ENTERPRISE, Role.FINANCE), batch.id)
+
+    assert stored_campaigns(session) == []
+
+
+def test_without_an_official_account_nobody_can_be_reminded(session):
+    with pytest.raises(NoticesNotOpen):
+        service.remind_unread(make_hr(), make_batch(payslips=1).id)
