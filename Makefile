@@ -7,7 +7,7 @@ READY := .venv/ready
 ARGS ?=
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses=8
 
-.PHONY: demo test test-services lint bench browser
+.PHONY: demo test fuzz test-services lint bench browser
 
 $(READY): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -24,6 +24,10 @@ test: $(READY) browser
 	$(PYTEST) --cov --cov-report= $(ARGS)
 	$(BIN)/coverage report --include='domain/*' --fail-under=100
 	$(BIN)/coverage report --fail-under=95
+
+# New examples for the property tests, many more than a run before a merge has time for.
+fuzz: $(READY)
+	HYPOTHESIS_PROFILE=fuzz $(PYTEST) $$(grep -rl '^@given' tests) -m hypothesis $(ARGS)
 
 test-services: $(READY) browser
 	$(BIN)/python .ci/with_services.py $(PYTEST) $(ARGS)

@@ -21,13 +21,14 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+import hypothesis
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, expect, sync_playwright
 from redis import Redis
 from rq import Queue
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
@@ -40,6 +41,15 @@ from core.queues import Job, QueueName, get_queue
 from core.security import key_ring
 from core.settings import Settings, get_settings
 from core.web import SESSION_SCOPES, _session_key
+from domain.directory.channel_accounts import forget_kept_accounts
+from domain.directory.models import ChannelAccount
+from tests.factories import make_channel_account
+
+# How long one example takes says something of the machine only. A run before a merge tries the
+# same examples each time; `make fuzz` looks for new ones.
+hypothesis.settings.register_profile("house", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("fuzz", deadline=None, max_examples=5_000)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 MASTER_KEY = base64.b64encode(b"a master key only for the tests!").decode()
 FIRST_REDIS_NUMBER = 8
@@ -114,7 +124,7 @@ def settings(
         "XINQIAO_DATABASE_URL": database_url,
         "XINQIAO_REDIS_URL": redis_url,
         "XINQIAO_MASTER_KEY": MASTER_KEY,
-        "XINQIAO_PUBLIC_URL": "http://127.0.0.1:8000",
+        "XINQIAO_PUBLIC_URL": "http://localhost:8000",  # the test client's host
     }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in values.items():
@@ -156,6 +166,7 @@ def app(settings: Settings) -> Iterator[Flask]:
 def redis(settings: Settings) -> Redis:
     client = core.redis.redis()
     client.flushdb()
+    forget_kept_accounts()
     return client
 
 
@@ -257,11 +268,23 @@ class HouseClient(FlaskClient):
             return super().open(*args, **kwargs)
 
     def sign_in(self, path: str, **values: Any) -> None:
-        """Begin a session of the door at ``path`` (``/me``, ``/hr``…) holding ``values``."""
+        """Begin a session of the door at ``path`` (``/me``, ``/hr``…) holding ``values``.
+
+        Every session is one of a channel account: of the first there is, unless ``account`` says.
+        """
+        values.setdefault("account", _any_account())
         scope = next(scope for scope in SESSION_SCOPES if scope.path == path)
         sid = secrets.token_urlsafe(32)
         core.redis.redis().set(_session_key(scope, sid), json.dumps(values), ex=scope.idle_seconds)
-        self.set_cookie(scope.cookie, sid, path=scope.path)
+        self.set_cookie(scope.cookie, sid, path=scope.cookie_path)
+
+
+def _any_account() -> int:
+    first = select(ChannelAccount.id).order_by(ChannelAccount.id).limit(1)
+    found = db.session.scalar(first) or make_channel_account().id
+    # What is read here must not enclose what a browser's requests are about to write.
+    db.session.rollback()
+    return found
 
 
 @pytest.fixture
