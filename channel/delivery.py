@@ -13,8 +13,9 @@ from channel.ways import BAD_TEMPLATE, NOT_A_MEMBER, Way, way_of
 from channel.wechat.errors import WeChatError, WeChatUnreachable
 from core.clock import utc_now
 from core.db import let_go
+from domain.pushes.claims import ClaimedChunk, PushToSend
 from domain.pushes.models import PushStatus, Route
-from domain.pushes.service import ClaimedChunk, PushOutcome, PushToSend
+from domain.pushes.outcomes import PushOutcome
 
 # No call begins later than this after the claim: the last must have ended before the claim is
 # taken for a dead worker's.

@@ -18,7 +18,7 @@ from domain.directory.accounts import ChannelAccountCredentials
 from domain.directory.errors import InvitationRefused
 from domain.directory.queries import find_user_actor
 from domain.directory.service import accept_invitation, note_follower
-from domain.pushes.service import note_return, record_delivery
+from domain.pushes.reports import note_return, record_delivery
 
 REPORT_WAITS = timedelta(minutes=10)
 INVITATION_SCENE = "invite-"

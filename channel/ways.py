@@ -40,9 +40,10 @@ from core.settings import get_settings
 from domain.directory.channel_accounts import channel_account, title_of
 from domain.directory.errors import AccountUnknown
 from domain.directory.message_templates import find_template
+from domain.pushes.claims import ClaimedChunk, PushToSend
 from domain.pushes.models import MessageKind, PushStatus, Route
+from domain.pushes.outcomes import PushOutcome
 from domain.pushes.policy import REPEATABLE_FOR, quiet_until
-from domain.pushes.service import ClaimedChunk, PushOutcome, PushToSend
 
 BAD_TEMPLATE = "template"
 NO_SUCH_TEMPLATE, VALUE_REFUSED = 40037, 47003

@@ -4,9 +4,10 @@ from channel import delivery, events, listeners
 from core.log import logger
 from domain.inbox import service as inbox
 from domain.payroll import service as payroll
-from domain.pushes import campaigns
-from domain.pushes import service as pushes
+from domain.pushes import campaigns, sweeper
 from domain.pushes.campaigns import Chunk
+from domain.pushes.claims import claim
+from domain.pushes.outcomes import record_outcomes
 
 
 def handle_inbox_events(*event_ids: int) -> None:
@@ -25,10 +26,10 @@ def feed_pushes(channel_account_id: int) -> None:
 
 def send_pushes(campaign_id: int, first_id: int, last_id: int) -> None:
     chunk = Chunk(campaign_id, first_id, last_id)
-    claimed = pushes.claim(chunk)
+    claimed = claim(chunk)
     if claimed is not None:
         outcomes = delivery.deliver(claimed)  # no transaction is open here
-        pushes.record_outcomes(claimed, outcomes)
+        record_outcomes(claimed, outcomes)
     campaigns.chunk_done(chunk)
 
 
@@ -44,7 +45,7 @@ def read_payroll_sheet(batch_id: int) -> None:
 def sweep() -> None:
     """Bring back what Redis or a dead worker lost. The ledgers are the truth."""
     found = {
-        "pushes": pushes.sweep(),
+        "pushes": sweeper.sweep(),
         "inbox": inbox.sweep(),
         "readings": payroll.sweep_readings(),
     }

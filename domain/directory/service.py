@@ -40,7 +40,8 @@ from domain.directory.models import (
     UserRole,
 )
 from domain.directory.queries import signs_in_with
-from domain.pushes.service import NOT_BOUND, wake
+from domain.pushes.addresses import NOT_BOUND
+from domain.pushes.reports import wake
 
 INVITATION_LIFE = timedelta(days=7)
 BINDING_TRIES_PER_WECHAT = "5/hour"

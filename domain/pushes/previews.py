@@ -12,9 +12,9 @@ from core.settings import get_settings
 from domain.directory.access import Actor, Permission
 from domain.directory.channel_accounts import templates_of
 from domain.directory.models import Employee, Identity, Org
+from domain.pushes.addresses import book_of_one
 from domain.pushes.models import Campaign, MessageKind, Route
 from domain.pushes.policy import LADDERS
-from domain.pushes.service import book_of_one
 
 MOST_PEOPLE = 8
 NEED_TEMPLATES = frozenset({Route.TEMPLATE, Route.MINIPROGRAM})

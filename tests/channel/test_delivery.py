@@ -18,8 +18,8 @@ from channel.wecom.outgoing import MESSAGE_SEND
 from core.clock import utc_now
 from core.db import db
 from domain.directory.accounts import ChannelKind
+from domain.pushes.claims import ClaimedChunk, PushToSend
 from domain.pushes.models import MessageKind, PushStatus, Route
-from domain.pushes.service import ClaimedChunk, PushToSend
 from tests.channel.fake_platform import SILENCE, running_platform
 from tests.factories import make_channel_account
 

@@ -18,8 +18,8 @@ from domain.directory.access import Actor
 from domain.directory.accounts import ChannelKind
 from domain.directory.channel_accounts import templates_of
 from domain.directory.message_templates import find_template
+from domain.pushes.claims import ClaimedChunk
 from domain.pushes.models import MessageKind, PushStatus, Route
-from domain.pushes.service import ClaimedChunk
 from sandbox.wechat.library import LIBRARY, template_from
 from tests.factories import make_channel_account
 

@@ -22,10 +22,11 @@ from core.db import db, transaction
 from domain.directory.accounts import ChannelKind
 from domain.directory.channel_accounts import channel_account
 from domain.directory.models import EmployeeBinding
-from domain.pushes import service as pushes
+from domain.pushes import sweeper
 from domain.pushes.campaigns import Chunk, NewCampaign, Recipient, request_notice
+from domain.pushes.claims import claim
 from domain.pushes.models import MessageKind, Push, PushStatus, Route
-from domain.pushes.service import PushOutcome
+from domain.pushes.outcomes import PushOutcome, record_outcomes
 from sandbox.server import running
 from tests.channel.sms_gateway import TOKEN, running_gateway, said
 from tests.factories import (
@@ -100,7 +101,7 @@ def campaign_to(account, *employees, **fields):
 
 def claimed_of(ids):
     campaign_id = db.session.get_one(Push, ids[0]).campaign_id
-    return pushes.claim(Chunk(campaign_id, ids[0], ids[-1]))
+    return claim(Chunk(campaign_id, ids[0], ids[-1]))
 
 
 def work_on(ids):
@@ -108,7 +109,7 @@ def work_on(ids):
     claimed = claimed_of(ids)
     outcomes = deliver(claimed) if claimed else {}
     if claimed:
-        pushes.record_outcomes(claimed, outcomes)
+        record_outcomes(claimed, outcomes)
     return [outcomes.get(push_id) for push_id in ids]
 
 
@@ -193,12 +194,12 @@ def test_nobodys_telephone_rings_at_night_and_in_the_morning_it_does(account, fi
         assert [row(one).due_at for one in ids] == [MORNING] * 2
 
     with at(MORNING - timedelta(seconds=5)):
-        pushes.sweep()
+        sweeper.sweep()
         work_on(ids)
         assert messages_in(file) == []
 
     with at(MORNING):
-        assert pushes.sweep() == 2
+        assert sweeper.sweep() == 2
         work_on(ids)
 
     assert [row(one).status for one in ids] == [PushStatus.SENT] * 2
@@ -211,13 +212,13 @@ def test_three_nights_use_up_no_tries_and_not_the_campaigns_life(account, file):
         _, ids = campaign_to(account, make_employee())
         for night in range(3):
             clock.move_to(EVENING + timedelta(days=night, minutes=1))
-            pushes.sweep()
+            sweeper.sweep()
             with transaction() as session:
                 session.get_one(Push, ids[0]).due_at = datetime.now(UTC)
             work_on(ids)
             assert row(ids[0]).due_at == MORNING + timedelta(days=night)
         clock.move_to(MORNING + timedelta(days=2))
-        pushes.sweep()
+        sweeper.sweep()
         work_on(ids)
 
     assert (row(ids[0]).status, row(ids[0]).attempts) == (PushStatus.SENT, 1)
@@ -232,11 +233,11 @@ def test_what_may_have_arrived_in_the_evening_is_not_sent_again_in_the_morning(a
         assert row(ids[0]).status is PushStatus.TEMPORARY_FAILURE
         for minutes in (1, 3, 9, 11):
             clock.move_to(EVENING - timedelta(minutes=30 - minutes))
-            pushes.sweep()
+            sweeper.sweep()
             work_on(ids)
         assert row(ids[0]).status is PushStatus.UNKNOWN
         clock.move_to(MORNING)
-        pushes.sweep()
+        sweeper.sweep()
         work_on(ids)
 
     assert row(ids[0]).status is PushStatus.UNKNOWN

@@ -9,7 +9,7 @@ from core.queues import Job
 from domain.payroll import service as payroll
 from domain.payroll.models import BatchStatus, PayrollBatch
 from domain.pushes import campaigns
-from domain.pushes import service as pushes
+from domain.pushes.claims import claim
 from domain.pushes.models import Campaign, CampaignStatus, Push, PushStatus
 from domain.pushes.policy import CLAIM_LIFE
 from tests.channel.fake_platform import running_platform
@@ -105,7 +105,7 @@ def test_a_worker_that_dies_while_sending_forgets_nobody_and_tells_nobody_twice(
     push, platform, queue
 ):
     campaign_id, push_id = push.campaign_id, push.id
-    claimed = pushes.claim(campaigns.Chunk(campaign_id, push_id, push_id))
+    claimed = claim(campaigns.Chunk(campaign_id, push_id, push_id))
     delivery.deliver(claimed)  # and dies before it writes this down
     with time_machine.travel(utc_now() + CLAIM_LIFE, tick=False):
         jobs.sweep()

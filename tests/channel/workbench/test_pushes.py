@@ -18,7 +18,7 @@ from core.queues import Job
 from domain.audit.models import AuditEvent
 from domain.directory.access import Role
 from domain.directory.errors import AccountUnknown
-from domain.pushes import service as pushes
+from domain.pushes import addresses, outcomes, sweeper
 from domain.pushes.models import Campaign, CampaignStatus, MessageKind, Push, PushStatus, Route
 from domain.pushes.policy import REMEMBERED_FOR
 from domain.pushes.queries import PushFilter, reason_in_words
@@ -116,7 +116,7 @@ def test_every_kind_and_route_has_its_words():
 def test_every_reason_that_sending_writes_has_words_of_its_own():
     written = {*PERMANENT.values(), *REMEMBERED_FOR, ways.NO_ACCOUNT, ways.MEMBER_LIMIT, ways.QUIET}
     written |= {ways.SMS_CAPPED, ways.SMS_REFUSED, ways.SMS_OFF, ways.SMS_BUSY, ways.SMS_UNCOUNTED}
-    written |= {pushes.NOT_BOUND, pushes.GAVE_UP, pushes.EXPIRED}
+    written |= {addresses.NOT_BOUND, outcomes.GAVE_UP, sweeper.EXPIRED}
     refusals = (BudgetExhausted, BreakerOpen, WeChatError, WeChatUnreachable, SmsUnreachable)
     written |= {one.code for one in (*refusals, AccountUnknown)}
 

@@ -15,9 +15,9 @@ from domain.directory.access import Actor, ActorKind
 from domain.directory.errors import BindingLocked, BindingRefused, BoundToAnotherWechat
 from domain.directory.models import EmployeeBinding, Identity
 from domain.pushes.campaigns import Chunk
+from domain.pushes.claims import claim
 from domain.pushes.models import Push, PushStatus
 from domain.pushes.policy import STILL_NEWS
-from domain.pushes.service import claim
 from tests.factories import (
     make_binding,
     make_campaign,

@@ -16,10 +16,10 @@ from core.queues import Job
 from domain.audit.models import AuditEvent
 from domain.directory.access import Role
 from domain.directory.models import Employee
-from domain.pushes import audiences, campaigns
-from domain.pushes import service as pushes
+from domain.pushes import audiences, campaigns, sweeper
 from domain.pushes.audiences import audience, audience_of
 from domain.pushes.campaigns import Chunk, NewCampaign, Recipient
+from domain.pushes.claims import claim
 from domain.pushes.errors import CampaignNotFound, CampaignNotPaused, CampaignOver, NothingToResend
 from domain.pushes.models import (
     Campaign,
@@ -329,7 +329,7 @@ def test_an_audience_of_nobody_is_prepared_and_ends(account, staff, clock):
     campaign_id = request(account)
 
     campaigns.prepare(campaign_id)
-    pushes.sweep()
+    sweeper.sweep()
 
     assert stored(campaign_id).total_count == 0
     assert stored(campaign_id).status is CampaignStatus.FINISHED
@@ -541,7 +541,7 @@ def test_redis_that_goes_away_in_between_loses_nobody(account, queue, clock, mon
         assert campaigns.feed(account.id) == 1
     assert queue.count == 0
 
-    pushes.sweep()
+    sweeper.sweep()
 
     assert fed(queue) == [(campaign.id, 1)]
 
@@ -585,12 +585,12 @@ def test_chunks_that_met_the_pause_are_found_again(account, queue, clock):
     campaigns.feed(account.id)
     [chunk] = [Chunk(*args) for args in queue.args(Job.SEND_PUSHES)]
     campaigns.pause(hr, campaign.id)
-    assert pushes.claim(chunk) is None
+    assert claim(chunk) is None
     campaigns.chunk_done(chunk)
     campaigns.resume(hr, campaign.id)
     queue.clear()
 
-    pushes.sweep()
+    sweeper.sweep()
 
     assert queue.args(Job.SEND_PUSHES) == [(campaign.id, *chunk.ids)]
 
@@ -599,7 +599,7 @@ def test_a_cancelled_campaign_is_over_for_good(account, queue, clock):
     hr, campaign = make_hr(), make_waiting(account, 2)
 
     campaigns.cancel(hr, campaign.id)
-    pushes.sweep()
+    sweeper.sweep()
 
     assert (stored(campaign.id).status, stored(campaign.id).ended_at) == (
         CampaignStatus.CANCELLED,
@@ -663,7 +663,7 @@ def test_what_failed_is_sent_again_and_what_may_have_arrived_is_not(account, que
     assert [row.status for row in others] == [PushStatus.UNKNOWN, PushStatus.SENT]
     assert stored(campaign.id).status is CampaignStatus.RUNNING
     assert audit_of(campaign.id) == ["pushes.campaign.resent"]
-    [to_send] = pushes.claim(Chunk(campaign.id, failed.id, sent.id)).pushes
+    [to_send] = claim(Chunk(campaign.id, failed.id, sent.id)).pushes
     # Another message for the platform, which would drop a repeat of the first.
     assert to_send.client_msg_id == f"{campaign.nonce}-{failed.id:x}-1"
 
@@ -682,7 +682,7 @@ def test_what_ended_in_doubt_is_not_resent_after_a_cancelled_or_expired_campaign
         campaign.id, status=PushStatus.TEMPORARY_FAILURE, in_doubt_since=NOON, due_at=None
     )
     clock.shift(EXPIRES_AFTER)
-    pushes.sweep()
+    sweeper.sweep()
 
     with pytest.raises(NothingToResend):
         campaigns.resend_failed(make_hr(), campaign.id)

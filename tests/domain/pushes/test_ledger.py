@@ -14,8 +14,7 @@ from core.db import reading, transaction
 from core.queues import Job
 from domain.directory.accounts import ChannelKind
 from domain.directory.models import EmployeeBinding
-from domain.pushes import campaigns
-from domain.pushes import service as pushes
+from domain.pushes import addresses, campaigns, claims, outcomes, reports, sweeper
 from domain.pushes.campaigns import Chunk, _window
 from domain.pushes.models import (
     Campaign,
@@ -26,6 +25,7 @@ from domain.pushes.models import (
     Route,
     Unreachable,
 )
+from domain.pushes.outcomes import PushOutcome, record_outcomes
 from domain.pushes.policy import (
     CLAIM_LIFE,
     EXPIRES_AFTER,
@@ -34,7 +34,6 @@ from domain.pushes.policy import (
     RETRY_AFTER,
     STILL_NEWS,
 )
-from domain.pushes.service import PushOutcome
 from tests.counting import count_queries
 from tests.factories import (
     ENTERPRISE,
@@ -96,13 +95,13 @@ def chunk_of(*some: Push) -> Chunk:
 
 
 def claim(*some: Push):
-    return pushes.claim(chunk_of(*some))
+    return claims.claim(chunk_of(*some))
 
 
 def send(outcome, *some: Push):
     """One turn of a worker."""
     claimed = claim(*some)
-    pushes.record_outcomes(claimed, {push.id: outcome for push in claimed.pushes})
+    record_outcomes(claimed, {push.id: outcome for push in claimed.pushes})
     return claimed
 
 
@@ -162,8 +161,8 @@ def test_what_is_claimed_cannot_be_claimed_again(account):
 
 
 def test_a_chunk_of_no_campaign_or_of_no_push_is_nothing(account):
-    assert pushes.claim(Chunk(4711, 1, 9)) is None
-    assert pushes.claim(Chunk(make_campaign(account).id, 1, 9)) is None
+    assert claims.claim(Chunk(4711, 1, 9)) is None
+    assert claims.claim(Chunk(make_campaign(account).id, 1, 9)) is None
 
 
 @pytest.mark.parametrize(
@@ -181,7 +180,7 @@ def test_a_chunk_takes_what_waits_and_leaves_the_rest_and_other_campaigns(accoun
     other = make_due(account)
     change(second, status=PushStatus.SENT)
 
-    claimed = pushes.claim(Chunk(first.campaign_id, first.id, other.id))
+    claimed = claims.claim(Chunk(first.campaign_id, first.id, other.id))
 
     assert [push.id for push in claimed.pushes] == [first.id, third.id]
     assert stored(other).status is PushStatus.CREATED
@@ -222,15 +221,15 @@ def test_a_chunk_is_claimed_in_as_many_statements_however_many_are_in_it(account
     chunks = chunk_of(*few), chunk_of(*many)
 
     with count_queries() as for_few:
-        pushes.claim(chunks[0])
+        claims.claim(chunks[0])
     with count_queries() as for_many:
-        pushes.claim(chunks[1])
+        claims.claim(chunks[1])
 
     assert for_few.count == for_many.count
 
 
 def test_a_range_that_grew_too_long_is_shared_with_another_job(account, queue, monkeypatch):
-    monkeypatch.setattr(pushes, "CHUNK", 2)
+    monkeypatch.setattr(claims, "CHUNK", 2)
     some = make_many(account, 5)
     change(some[1], status=PushStatus.SENT)
 
@@ -242,7 +241,7 @@ def test_a_range_that_grew_too_long_is_shared_with_another_job(account, queue, m
 
 
 def test_a_long_range_with_few_in_it_is_claimed_at_once(account, queue, monkeypatch):
-    monkeypatch.setattr(pushes, "CHUNK", 2)
+    monkeypatch.setattr(claims, "CHUNK", 2)
     first, *_, last = some = make_many(account, 4)
     for push in some[1:3]:
         change(push, status=PushStatus.DELIVERED)
@@ -256,11 +255,11 @@ def test_workers_at_the_same_moment_send_each_push_once(committed, together):
     some = make_many(account, 20)
     chunk = chunk_of(*some)
 
-    claims = together(*[lambda: pushes.claim(chunk)] * 4)
+    taken = together(*[lambda: claims.claim(chunk)] * 4)
 
-    assert not [one for one in claims if isinstance(one, Exception)]
-    taken = [push.id for one in claims if one for push in one.pushes]
-    assert sorted(taken) == [push.id for push in some]
+    assert not [one for one in taken if isinstance(one, Exception)]
+    ids = [push.id for one in taken if one for push in one.pushes]
+    assert sorted(ids) == [push.id for push in some]
     committed.rollback()
     assert {stored(push).attempts for push in some} == {1}
 
@@ -276,7 +275,10 @@ def test_workers_and_the_sweeper_do_not_stand_in_each_others_way(committed, toge
     halves = [chunk_of(*some[:20]), chunk_of(*some[10:])]
 
     done = together(
-        lambda: pushes.claim(halves[0]), pushes.sweep, lambda: pushes.claim(halves[1]), pushes.sweep
+        lambda: claims.claim(halves[0]),
+        sweeper.sweep,
+        lambda: claims.claim(halves[1]),
+        sweeper.sweep,
     )
 
     assert not [one for one in done if isinstance(one, Exception)]
@@ -293,7 +295,7 @@ def test_who_is_bound_nowhere_gets_nothing_and_hr_sees_why(account):
     assert claim(push).pushes == ()
 
     row = stored(push)
-    assert (row.status, row.reason) == (PushStatus.PERMANENT_FAILURE, pushes.NOT_BOUND)
+    assert (row.status, row.reason) == (PushStatus.PERMANENT_FAILURE, addresses.NOT_BOUND)
     assert (row.claim, row.due_at, row.in_doubt_since) == (None, None, None)
 
 
@@ -303,7 +305,7 @@ def test_a_binding_at_another_official_account_is_no_address(account):
     push = make_push(employee, account)
 
     assert claim(push).pushes == ()
-    assert stored(push).reason == pushes.NOT_BOUND
+    assert stored(push).reason == addresses.NOT_BOUND
 
 
 def test_who_is_bound_only_in_wecom_gets_it_there(account, wecom):
@@ -349,7 +351,7 @@ def test_a_phone_is_the_last_step_and_only_for_those_who_need_it(account):
     ]
     assert claimed.pushes[1].address == "13900000001"
     assert "13900000001" not in repr(claimed)
-    assert stored(nobody).reason == pushes.NOT_BOUND
+    assert stored(nobody).reason == addresses.NOT_BOUND
 
 
 def test_a_person_who_muted_one_kind_still_gets_another(account, clock):
@@ -396,11 +398,11 @@ def test_what_is_said_again_is_remembered_for_longer(account, clock):
     identity = make_binding(employee, account)
     first, second = make_push(employee, account), make_push(employee, account)
     claims = claim(first), claim(second)
-    pushes.record_outcomes(claims[0], {first.id: LEFT})
+    record_outcomes(claims[0], {first.id: LEFT})
     clock.shift(60)
     blocked = replace(LEFT, errcode=43019, reason="blacklisted")
 
-    pushes.record_outcomes(claims[1], {second.id: blocked})
+    record_outcomes(claims[1], {second.id: blocked})
 
     [row] = reading().scalars(select(Unreachable).execution_options(populate_existing=True))
     assert (row.identity_id, row.reason) == (identity.id, "blacklisted")
@@ -414,7 +416,7 @@ def test_a_sent_push_keeps_the_platforms_message_id(account, clock):
     first, second = make_many(account, 2)
     claimed = claim(first, second)
 
-    pushes.record_outcomes(claimed, {first.id: SENT, second.id: replace(SENT, msgid=None)})
+    record_outcomes(claimed, {first.id: SENT, second.id: replace(SENT, msgid=None)})
 
     assert [stored(push).msgid for push in (first, second)] == [SENT.msgid, None]
     for row in (stored(first), stored(second)):
@@ -429,7 +431,7 @@ def test_outcomes_are_written_in_as_many_statements_however_many(account):
         claimed = claim(*some)
         outcomes = {push.id: (SENT, BUSY)[push.id % 2] for push in claimed.pushes}
         with count_queries() as made:
-            pushes.record_outcomes(claimed, outcomes)
+            record_outcomes(claimed, outcomes)
         return made.count
 
     assert record(few) == record(many)
@@ -438,7 +440,7 @@ def test_outcomes_are_written_in_as_many_statements_however_many(account):
 def test_nothing_to_write_is_no_error(account):
     claimed = claim(make_push(make_employee(), account))
 
-    pushes.record_outcomes(claimed, {})
+    record_outcomes(claimed, {})
 
 
 def test_each_failure_waits_longer_until_it_gives_up(account, clock):
@@ -453,7 +455,7 @@ def test_each_failure_waits_longer_until_it_gives_up(account, clock):
     send(replace(BUSY, reason=None), push)
 
     row = stored(push)
-    assert (row.status, row.reason) == (PushStatus.PERMANENT_FAILURE, pushes.GAVE_UP)
+    assert (row.status, row.reason) == (PushStatus.PERMANENT_FAILURE, outcomes.GAVE_UP)
     assert row.attempts == len(RETRY_AFTER) + 1
 
 
@@ -481,8 +483,8 @@ def test_a_permanent_refusal_moves_on_at_once_and_its_story_is_kept(account, wec
 
     send(MUTED, push)
     [retry] = queue.args(Job.SEND_PUSHES)
-    claimed = pushes.claim(Chunk(*retry))
-    pushes.record_outcomes(claimed, {push.id: replace(MUTED, errcode=60111, reason="not-a-member")})
+    claimed = claims.claim(Chunk(*retry))
+    record_outcomes(claimed, {push.id: replace(MUTED, errcode=60111, reason="not-a-member")})
 
     row = stored(push)
     assert [(one["route"], one["reason"], one["errcode"]) for one in row.tried] == [
@@ -498,7 +500,7 @@ def test_after_a_refusal_nobody_else_knows_the_person(account, queue):
     send(MUTED, push)
 
     [retry] = queue.args(Job.SEND_PUSHES)
-    assert pushes.claim(Chunk(*retry)).pushes == ()
+    assert claims.claim(Chunk(*retry)).pushes == ()
 
     row = stored(push)
     assert (row.status, row.reason) == (PushStatus.PERMANENT_FAILURE, "muted")
@@ -553,11 +555,11 @@ def test_an_outcome_that_comes_too_late_changes_nothing(account, clock):
     push = make_due(account)
     late = claim(push)
     clock.shift(CLAIM_LIFE)
-    pushes.sweep()
+    sweeper.sweep()
     newer = claim(push)
 
     for outcome in (SENT, BUSY):
-        pushes.record_outcomes(late, {push.id: outcome})
+        record_outcomes(late, {push.id: outcome})
 
     assert (stored(push).status, stored(push).claim) == (PushStatus.SENDING, newer.claim)
     assert stored(push).msgid is None
@@ -586,7 +588,7 @@ def test_a_lost_answer_is_never_repeated_later_than_the_platform_drops_repeats(a
         assert stored(push).due_at < NOON + WINDOW
 
     clock.shift(timedelta(days=1))
-    pushes.sweep()
+    sweeper.sweep()
 
     assert stored(push).status is PushStatus.UNKNOWN
     assert claim(push) is None
@@ -624,7 +626,7 @@ def test_a_miniprograms_message_is_never_repeated(account, miniprogram, clock):
     claim(died)
     clock.shift(CLAIM_LIFE)
 
-    pushes.sweep()
+    sweeper.sweep()
 
     assert {stored(push).status for push in (asked, died)} == {PushStatus.UNKNOWN}
 
@@ -671,7 +673,7 @@ def make_sent(account, **fields) -> Push:
 
 
 def report(account, reason=None) -> bool:
-    return pushes.record_delivery(account.id, 5, is_delivered=reason is None, reason=reason)
+    return reports.record_delivery(account.id, 5, is_delivered=reason is None, reason=reason)
 
 
 def test_a_report_finishes_the_push(account, clock):
@@ -693,7 +695,7 @@ def test_a_late_no_sends_it_by_the_next_step(account, wecom, queue, clock):
     assert [one["reason"] for one in row.tried] == ["user block"]
     assert stored_campaign(push).status is CampaignStatus.RUNNING
     [retry] = queue.args(Job.SEND_PUSHES)
-    assert pushes.claim(Chunk(*retry)).pushes[0].route is Route.WECOM
+    assert claims.claim(Chunk(*retry)).pushes[0].route is Route.WECOM
     assert "user block" in refusals().values()
 
 
@@ -720,7 +722,7 @@ def test_a_report_before_its_message_id_is_recorded_asks_to_come_again(account):
     claimed = claim(push)
     assert report(account) is False
 
-    pushes.record_outcomes(claimed, {push.id: replace(SENT, msgid="5")})
+    record_outcomes(claimed, {push.id: replace(SENT, msgid="5")})
 
     assert report(account) is True
     assert stored(push).status is PushStatus.DELIVERED
@@ -766,7 +768,7 @@ def test_who_follows_again_gets_what_could_not_reach_them(account, queue, clock)
     gone = make_failed(employee, account, "not-bound")
     change_campaign(gone, status=CampaignStatus.CANCELLED)
 
-    pushes.note_return(identity.id)
+    reports.note_return(identity.id)
 
     assert refusals() == {}
     assert queue.args(Job.SEND_PUSHES) == [(missed.campaign_id, missed.id, missed.id)]
@@ -778,7 +780,7 @@ def test_who_follows_again_gets_what_could_not_reach_them(account, queue, clock)
 
 
 def test_a_follower_whom_nobody_knows_wakes_nothing(account, queue):
-    pushes.note_return(make_identity(account).id)
+    reports.note_return(make_identity(account).id)
 
     assert queue.count == 0
 
@@ -790,11 +792,11 @@ def test_a_dead_workers_claim_comes_back_under_the_same_id(account, queue, clock
     push = make_due(account)
     first = claim(push)
     clock.shift(CLAIM_LIFE - SECOND)
-    assert pushes.sweep() == 0
+    assert sweeper.sweep() == 0
 
     clock.shift(1)
 
-    assert pushes.sweep() == 1
+    assert sweeper.sweep() == 1
     assert queue.args(Job.SEND_PUSHES) == [(push.campaign_id, push.id, push.id)]
     second = claim(push)
     assert second.pushes[0].client_msg_id == first.pushes[0].client_msg_id
@@ -805,7 +807,7 @@ def test_a_claim_that_died_long_ago_is_not_repeated(account, queue, clock):
     claim(push)
     clock.shift(WINDOW)
 
-    assert pushes.sweep() == 0
+    assert sweeper.sweep() == 0
 
     assert (stored(push).status, stored(push).claim) == (PushStatus.UNKNOWN, None)
     assert queue.count == 0
@@ -816,7 +818,7 @@ def test_sweeping_twice_is_sweeping_once(account, queue, clock):
     send(BUSY, *some)
     clock.shift(RETRY_AFTER[0])
 
-    assert [pushes.sweep(), pushes.sweep()] == [3, 3]
+    assert [sweeper.sweep(), sweeper.sweep()] == [3, 3]
 
     assert queue.args(Job.SEND_PUSHES) == [(some[0].campaign_id, some[0].id, some[2].id)]
 
@@ -825,22 +827,22 @@ def test_what_was_enqueued_and_lost_is_enqueued_again(account, queue, clock):
     push = make_due(account)
     send(BUSY, push)
     clock.shift(RETRY_AFTER[0])
-    pushes.sweep()
+    sweeper.sweep()
     queue.clear()  # its worker died; what RQ keeps of the job must not keep the next one away
 
-    clock.shift(pushes.AGAIN_AFTER)
-    pushes.sweep()
+    clock.shift(sweeper.AGAIN_AFTER)
+    sweeper.sweep()
 
     assert queue.args(Job.SEND_PUSHES) == [(push.campaign_id, push.id, push.id)]
 
 
 def test_due_retries_go_out_in_chunks(account, queue, clock, monkeypatch):
-    monkeypatch.setattr(pushes, "CHUNK", 2)
+    monkeypatch.setattr(sweeper, "CHUNK", 2)
     some = make_many(account, 3)
     for push in some:
         change(push, status=PushStatus.TEMPORARY_FAILURE, due_at=NOON)
 
-    pushes.sweep()
+    sweeper.sweep()
 
     assert [args[1:] for args in queue.args(Job.SEND_PUSHES)] == [
         (some[0].id, some[1].id),
@@ -855,7 +857,7 @@ def test_due_retries_go_out_in_chunks(account, queue, clock, monkeypatch):
 def test_a_campaign_whose_pushes_are_decided_is_finished(account, queue, clock, status):
     push = make_due(account, status=status)
 
-    assert pushes.sweep() == 0
+    assert sweeper.sweep() == 0
 
     campaign = stored_campaign(push)
     assert (campaign.status, campaign.ended_at) == (CampaignStatus.FINISHED, NOON)
@@ -865,7 +867,7 @@ def test_a_campaign_whose_pushes_are_decided_is_finished(account, queue, clock, 
 def test_a_campaign_without_anybody_is_finished(account, clock):
     campaign = make_campaign(account)
 
-    pushes.sweep()
+    sweeper.sweep()
 
     assert reading().get_one(Campaign, campaign.id).status is CampaignStatus.FINISHED
 
@@ -876,7 +878,7 @@ def test_a_campaign_without_anybody_is_finished(account, clock):
 def test_a_campaign_with_somebody_left_goes_on(account, clock, status):
     push = make_due(account, status=status, due_at=NOON + timedelta(hours=1))
 
-    pushes.sweep()
+    sweeper.sweep()
 
     assert stored_campaign(push).status is CampaignStatus.RUNNING
 
@@ -884,7 +886,7 @@ def test_a_campaign_with_somebody_left_goes_on(account, clock, status):
 def test_a_campaign_that_has_not_begun_is_left_alone(account, queue, clock):
     make_due(account, campaign=make_campaign(account, starts_at=NOON + timedelta(hours=1)))
 
-    pushes.sweep()
+    sweeper.sweep()
 
     assert queue.count == 0
 
@@ -897,28 +899,28 @@ def test_after_its_time_a_campaign_ends_and_says_so(account, clock, status):
     change(doubtful, status=PushStatus.TEMPORARY_FAILURE, due_at=None, in_doubt_since=NOON)
     clock.shift(EXPIRES_AFTER)
 
-    pushes.sweep()
+    sweeper.sweep()
 
     assert (stored(waiting).status, stored(waiting).reason) == (
         PushStatus.PERMANENT_FAILURE,
-        pushes.EXPIRED,
+        sweeper.EXPIRED,
     )
     assert stored(doubtful).status is PushStatus.UNKNOWN
     assert stored_campaign(sending).status is status
 
     change(sending, status=PushStatus.SENT)
-    pushes.sweep()
+    sweeper.sweep()
     assert stored_campaign(sending).status is CampaignStatus.FINISHED
 
 
 def test_a_cancelled_campaign_is_closed_some_at_a_time(account, clock, monkeypatch):
-    monkeypatch.setattr(pushes, "SWEEP_LIMIT", 2)
+    monkeypatch.setattr(sweeper, "SWEEP_LIMIT", 2)
     some = make_many(account, 3)
     change_campaign(some[0], status=CampaignStatus.CANCELLED, ended_at=NOON)
 
     left = []
     for _ in range(3):
-        pushes.sweep()
+        sweeper.sweep()
         left.append([stored(push).status for push in some].count(PushStatus.CREATED))
 
     assert left == [1, 0, 0]
@@ -928,8 +930,8 @@ def test_a_cancelled_campaign_is_closed_some_at_a_time(account, clock, monkeypat
 def test_an_unprepared_campaign_is_prepared_again(account, queue, clock):
     campaign = make_campaign(account, prepared_at=None)
 
-    pushes.sweep()
-    pushes.sweep()
+    sweeper.sweep()
+    sweeper.sweep()
 
     assert queue.args(Job.PREPARE_CAMPAIGN) == [(campaign.id,)]
 
@@ -940,11 +942,11 @@ def test_when_redis_was_emptied_everybody_is_fed_again_and_gets_one(account, que
     campaigns.feed(account.id)
     redis.flushdb()
 
-    pushes.sweep()
+    sweeper.sweep()
     chunks = [Chunk(*args) for args in queue.args(Job.SEND_PUSHES)]
-    claims = [pushes.claim(chunk) for chunk in [*chunks, *chunks]]
+    taken = [claims.claim(chunk) for chunk in [*chunks, *chunks]]
 
-    assert sorted(push.id for one in claims if one for push in one.pushes) == [
+    assert sorted(push.id for one in taken if one for push in one.pushes) == [
         push.id for push in some
     ]
 
@@ -954,7 +956,7 @@ def test_what_is_still_under_way_is_not_fed_again(account, queue, clock):
     change_campaign(some[0], fed_to=0)
     campaigns.feed(account.id)
 
-    pushes.sweep()
+    sweeper.sweep()
 
     assert len(queue.args(Job.SEND_PUSHES)) == 1
 
@@ -966,7 +968,7 @@ def test_a_lost_push_between_sent_ones_is_found_again(account, queue, redis, clo
         change(push, status=PushStatus.SENT)
     change_campaign(some[0], fed_count=6)
 
-    pushes.sweep()
+    sweeper.sweep()
 
     assert [args[1:] for args in queue.args(Job.SEND_PUSHES)] == [
         (some[n].id, some[n].id) for n in (0, 3, 5)
@@ -977,11 +979,11 @@ def test_a_lost_push_between_sent_ones_is_found_again(account, queue, redis, clo
 def test_a_campaign_whose_time_has_come_is_fed(account, queue, clock):
     push = make_due(account, campaign=make_campaign(account, starts_at=NOON + SECOND))
     change_campaign(push, fed_to=0)
-    pushes.sweep()
+    sweeper.sweep()
     assert queue.count == 0
 
     clock.shift(1)
-    pushes.sweep()
+    sweeper.sweep()
 
     assert queue.args(Job.SEND_PUSHES) == [(push.campaign_id, push.id, push.id)]
 
@@ -995,7 +997,7 @@ def test_while_redis_is_away_the_ledger_waits(account, clock, monkeypatch):
     for name, module in (("redis", campaigns), ("queue_redis", queues)):
         monkeypatch.setattr(module, name, lambda: away)
 
-    pushes.sweep()
+    sweeper.sweep()
     send(LEFT, lost)
     campaigns.chunk_done(chunk_of(lost))
 
@@ -1003,7 +1005,7 @@ def test_while_redis_is_away_the_ledger_waits(account, clock, monkeypatch):
     assert stored_campaign(fed).fed_to == 0
     assert stored(lost).route is Route.MINIPROGRAM
     monkeypatch.undo()
-    assert pushes.sweep() == 2
+    assert sweeper.sweep() == 2
     assert unprepared.id in {args[0] for args in _enqueued(Job.PREPARE_CAMPAIGN)}
     assert {args[1] for args in _enqueued(Job.SEND_PUSHES)} == {fed.id, due.id, lost.id}
 

@@ -1,0 +1,185 @@
+"""Write down what became of a claimed chunk: sent, the next step, a later try, or a failure."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import Table, null, update
+from sqlalchemy.orm import Session
+
+from core.clock import utc_now
+from core.db import set_each, transaction
+from core.log import logger
+from domain.pushes.addresses import remember
+from domain.pushes.campaigns import Chunk
+from domain.pushes.claims import ClaimedChunk, PushToSend
+from domain.pushes.ledger import change, grouped, send_after_commit, tried_entry
+from domain.pushes.models import Campaign, CampaignStatus, Push, PushStatus, Route
+from domain.pushes.policy import after_lost_answer, next_route, retry_delay
+
+GAVE_UP = "gave-up"
+
+
+@dataclass(frozen=True, slots=True)
+class PushOutcome:
+    """What the platform said; ``status`` is SENT, a failure, UNKNOWN when it said nothing, or
+    CREATED when it was not asked: then ``due_at`` says when it may be. ``held_until``: the whole
+    account has to wait so long."""
+
+    status: PushStatus
+    msgid: str | None = None
+    errcode: int | None = None
+    reason: str | None = None
+    due_at: datetime | None = None
+    held_until: datetime | None = None
+
+
+def record_outcomes(claimed: ClaimedChunk, outcomes: Mapping[int, PushOutcome]) -> None:
+    """Write down what became of pushes of a claimed chunk, in a few statements however many.
+
+    An outcome for a push that is no longer ours (its claim was too old) changes nothing.
+    """
+    now = utc_now()
+    sent = [(one, what.msgid) for one, what in outcomes.items() if what.status is PushStatus.SENT]
+    rest = [
+        (push, _entry(claimed, push, outcomes[push.id], now))
+        for push in claimed.pushes
+        if push.id in outcomes and outcomes[push.id].status is not PushStatus.SENT
+    ]
+    with transaction() as session:
+        _write_sent(session, claimed.claim, sent, now)
+        for entry, group in grouped(rest, lambda one: one[1]).items():
+            ours = [Push.id.in_([push.id for push, _ in group]), Push.claim == claimed.claim]
+            change(session, ours, **entry.values())
+        # In one order everywhere: two workers that note the same people do not lock each other.
+        for push, _ in sorted(rest, key=lambda one: one[0].identity_id or 0):
+            remember(session, push.identity_id, claimed.kind, outcomes[push.id].reason, now)
+        moved = [push.id for push, entry in rest if entry.due_at == now]
+        if moved:
+            send_after_commit(Chunk(claimed.campaign_id, min(moved), max(moved)))
+        held = [what.held_until for what in outcomes.values() if what.held_until]
+        if held:
+            _hold(session, claimed.channel_account_id, max(held))
+    counts = Counter(what.status.value for what in outcomes.values())
+    logger.info("pushes recorded", extra={"campaign_id": claimed.campaign_id, "outcomes": counts})
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What is written of a push that was not sent; equal ones go into one statement."""
+
+    status: PushStatus
+    route: Route
+    reason: str | None
+    errcode: int | None
+    due_at: datetime | None
+    in_doubt_since: datetime | None
+    attempts: int
+    story: str
+
+    def values(self) -> dict[str, Any]:
+        return {
+            "status": self.status,
+            "route": self.route,
+            "reason": self.reason,
+            "errcode": self.errcode,
+            "due_at": self.due_at,
+            "in_doubt_since": self.in_doubt_since,
+            "attempts": self.attempts,
+            "tried": json.loads(self.story) or null(),
+            "claim": None,
+        }
+
+
+def _entry(claimed: ClaimedChunk, push: PushToSend, what: PushOutcome, now: datetime) -> _Entry:
+    since = push.in_doubt_since if push.in_doubt_since < claimed.at else None
+    known = _Entry(
+        what.status,
+        push.route,
+        what.reason,
+        what.errcode,
+        None,
+        since,
+        push.attempts,
+        json.dumps(push.tried),
+    )
+    match what.status:
+        case PushStatus.CREATED:
+            status, at = PushStatus.TEMPORARY_FAILURE, what.due_at or now
+            return replace(known, status=status, due_at=at, attempts=push.attempts - 1)
+        case PushStatus.UNKNOWN:
+            return _tried_again(replace(known, in_doubt_since=push.in_doubt_since), now)
+        case PushStatus.TEMPORARY_FAILURE:
+            entry = _tried_again(known, now)
+            given_up = entry.status is PushStatus.PERMANENT_FAILURE
+            return _moved_on(claimed, push, entry, now) if given_up else entry
+        case _:
+            return _moved_on(claimed, push, replace(known, in_doubt_since=None), now)
+
+
+def _tried_again(entry: _Entry, now: datetime) -> _Entry:
+    """When the next try is, if it still is one: what may have arrived is not repeated later than
+    the platform drops repeats."""
+    delay = retry_delay(entry.attempts)
+    if entry.in_doubt_since is not None:
+        status = after_lost_answer(entry.route, now + (delay or timedelta()) - entry.in_doubt_since)
+        if status is PushStatus.UNKNOWN or delay is None:
+            return replace(entry, status=PushStatus.UNKNOWN)
+    if delay is None:
+        return replace(entry, status=PushStatus.PERMANENT_FAILURE, reason=entry.reason or GAVE_UP)
+    return replace(entry, status=PushStatus.TEMPORARY_FAILURE, due_at=now + delay)
+
+
+def _moved_on(claimed: ClaimedChunk, push: PushToSend, entry: _Entry, now: datetime) -> _Entry:
+    """After a final no: the next step of the ladder, or the end."""
+    story = [*push.tried, tried_entry(push.route, entry.reason, entry.errcode, now)]
+    step = next_route(claimed.ladder, push.route)
+    if step is None:
+        reason = str(story[0]["reason"])
+        return replace(
+            entry, status=PushStatus.PERMANENT_FAILURE, reason=reason, story=json.dumps(story)
+        )
+    return replace(
+        entry,
+        status=PushStatus.TEMPORARY_FAILURE,
+        route=step,
+        due_at=now,
+        attempts=0,
+        story=json.dumps(story),
+    )
+
+
+def _write_sent(
+    session: Session, claim: int, sent: Sequence[tuple[int, str | None]], now: datetime
+) -> None:
+    if not sent:
+        return
+    set_each(session, cast(Table, Push.__table__), "msgid", sent, claim)
+    ours = [Push.id.in_([push_id for push_id, _ in sent]), Push.claim == claim]
+    change(
+        session,
+        ours,
+        status=PushStatus.SENT,
+        sent_at=now,
+        reason=None,
+        errcode=None,
+        due_at=None,
+        in_doubt_since=None,
+        claim=None,
+    )
+
+
+def _hold(session: Session, channel_account_id: int, until: datetime) -> None:
+    """The account's budget is used up: none of its campaigns is fed before."""
+    session.execute(
+        update(Campaign)
+        .where(
+            Campaign.channel_account_id == channel_account_id,
+            Campaign.status == CampaignStatus.RUNNING,
+        )
+        .values(held_until=until)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,106 @@
+"""What is heard after sending: the platform's own report, a person who can be reached again."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.clock import utc_now
+from core.db import transaction
+from domain.directory.models import EmployeeBinding
+from domain.pushes.addresses import NOT_BOUND, forget_refusals, remember
+from domain.pushes.campaigns import Chunk
+from domain.pushes.ledger import send_after_commit, tried_entry
+from domain.pushes.models import Campaign, CampaignStatus, Push, PushStatus, Route
+from domain.pushes.policy import EXPIRES_AFTER, STILL_NEWS, next_route
+
+NOT_FOLLOWING = "not-following"
+
+
+def record_delivery(
+    channel_account_id: int, msgid: int, *, is_delivered: bool, reason: str | None
+) -> bool:
+    """Write the platform's own report. False when no push carries this message id (yet)."""
+    now = utc_now()
+    with transaction() as session:
+        row = session.execute(
+            select(Push, Campaign)
+            .join(Campaign, Campaign.id == Push.campaign_id)
+            .where(
+                Push.msgid == str(msgid),
+                Push.route == Route.TEMPLATE,
+                Campaign.channel_account_id == channel_account_id,
+            )
+            .with_for_update(of=Push)
+        ).first()
+        if row is None:
+            return False
+        push, campaign = row
+        if push.status is not PushStatus.SENT:
+            return True
+        if is_delivered:
+            push.status, push.delivered_at = PushStatus.DELIVERED, now
+        else:
+            _fall_back(session, push, campaign, reason, now)
+    return True
+
+
+def _fall_back(
+    session: Session, push: Push, campaign: Campaign, reason: str | None, now: datetime
+) -> None:
+    """Accepted, and then not delivered: the next step of the ladder is due."""
+    identity_id = session.scalar(
+        select(EmployeeBinding.identity_id).where(
+            EmployeeBinding.employee_id == push.employee_id,
+            EmployeeBinding.channel_account_id == campaign.channel_account_id,
+        )
+    )
+    remember(session, identity_id, campaign.kind, reason, now)
+    push.tried = [*(push.tried or ()), tried_entry(push.route, reason, None, now)]
+    step = next_route(campaign.ladder, push.route)
+    is_over = campaign.status is CampaignStatus.CANCELLED or campaign.expires_at <= now
+    if step is None or is_over:
+        push.status, push.reason = PushStatus.PERMANENT_FAILURE, reason
+        return
+    push.route, push.attempts, push.sent_at = step, 0, None
+    _send_again(campaign, push, now)
+
+
+def _send_again(campaign: Campaign, push: Push, now: datetime) -> None:
+    push.status, push.due_at, push.reason = PushStatus.TEMPORARY_FAILURE, now, None
+    if campaign.status is CampaignStatus.FINISHED:
+        campaign.status, campaign.ended_at = CampaignStatus.RUNNING, None
+    send_after_commit(Chunk(campaign.id, push.id, push.id))
+
+
+def wake(session: Session, employee_ids: Sequence[int], reasons: Collection[str]) -> None:
+    """What could not be sent to these people goes out now: they have bound their WeChat, or
+    follow again."""
+    now = utc_now()
+    rows = session.execute(
+        select(Push, Campaign)
+        .join(Campaign, Campaign.id == Push.campaign_id)
+        .where(
+            Push.employee_id.in_(employee_ids),
+            Push.status == PushStatus.PERMANENT_FAILURE,
+            Push.reason.in_(reasons),
+            Campaign.created_at > now - STILL_NEWS,
+            Campaign.status != CampaignStatus.CANCELLED,
+        )
+        .with_for_update(of=Push)
+    ).all()
+    for push, campaign in rows:
+        push.route, push.attempts, push.tried = Route(campaign.ladder[0]), 0, None
+        campaign.expires_at = max(campaign.expires_at, now + EXPIRES_AFTER)
+        _send_again(campaign, push, now)
+
+
+def note_return(identity_id: int) -> None:
+    """A person follows the account (again): what was refused before may reach them now."""
+    with transaction() as session:
+        forget_refusals(session, identity_id)
+        employee_ids = session.scalars(
+            select(EmployeeBinding.employee_id).where(EmployeeBinding.identity_id == identity_id)
+        ).all()
+        wake(session, employee_ids, {NOT_FOLLOWING, NOT_BOUND})
