@@ -8,6 +8,7 @@ from domain.pushes import campaigns, sweeper
 from domain.pushes.campaigns import Chunk
 from domain.pushes.claims import claim
 from domain.pushes.outcomes import record_outcomes
+from workers import write_behind
 
 
 def handle_inbox_events(*event_ids: int) -> None:
@@ -27,10 +28,16 @@ def feed_pushes(channel_account_id: int) -> None:
 def send_pushes(campaign_id: int, first_id: int, last_id: int) -> None:
     chunk = Chunk(campaign_id, first_id, last_id)
     claimed = claim(chunk)
-    if claimed is not None:
-        outcomes = delivery.deliver(claimed)  # no transaction is open here
+    if claimed is None:
+        campaigns.chunk_done(chunk)
+        return
+    outcomes = delivery.deliver(claimed)  # no transaction is open here
+
+    def write_down() -> None:
         record_outcomes(claimed, outcomes)
-    campaigns.chunk_done(chunk)
+        campaigns.chunk_done(chunk)
+
+    write_behind.hand(write_down)
 
 
 def read_payroll_sheet(batch_id: int) -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import resource
+from contextlib import nullcontext
 from typing import Any
 
 from flask import Flask
@@ -15,6 +16,7 @@ from core.db import dispose_after_fork
 from core.queues import QueueName, get_queue
 from core.redis import forget_connections, queue_redis
 from domain.payroll import service as payroll
+from workers import write_behind
 
 # A worker that was killed is noticed within about 75 seconds (dependencies: RQ).
 WORKER_TTL_SECONDS = 30
@@ -83,4 +85,7 @@ def work(app: Flask, queue: QueueName, *, burst: bool = False) -> None:
     # What is imported by now stays: the collector need not walk through it at every message.
     gc.collect()
     gc.freeze()
-    worker.work(burst=burst, logging_level="WARNING")
+    # In a burst each job leaves nothing undone: an empty queue is the end.
+    is_behind = queue is QueueName.PUSH and not burst
+    with write_behind.beside(app) if is_behind else nullcontext():
+        worker.work(burst=burst, logging_level="WARNING")
