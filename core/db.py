@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -32,6 +32,8 @@ from sqlalchemy import (
     insert,
 )
 from sqlalchemy.dialects.mysql import DATETIME, LONGTEXT
+from sqlalchemy.dialects.mysql import insert as mysql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, registry
@@ -258,6 +260,26 @@ def insert_new(session: Session, model: type[Base], **values: Any) -> bool:
             raise
         return False
     return True
+
+
+def put_each(
+    session: Session, table: Table, rows: Sequence[Mapping[str, Any]], key: Sequence[str]
+) -> None:
+    """Insert rows, or write over those whose unique ``key`` is taken: one statement for all.
+
+    In the order of their key, each once: two processes that put the same rows in another order
+    would wait for each other in MySQL.
+    """
+    if not rows:
+        return
+    others = [name for name in rows[0] if name not in key]
+    if session.get_bind().dialect.name == "sqlite":
+        new = sqlite_insert(table).values(rows)
+        written = {name: new.excluded[name] for name in others}
+        session.execute(new.on_conflict_do_update(index_elements=key, set_=written))
+        return
+    given = mysql_insert(table).values(rows)
+    session.execute(given.on_duplicate_key_update({name: given.inserted[name] for name in others}))
 
 
 def set_each(

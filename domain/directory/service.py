@@ -40,8 +40,7 @@ from domain.directory.models import (
     UserRole,
 )
 from domain.directory.queries import signs_in_with
-from domain.pushes.addresses import NOT_BOUND
-from domain.pushes.reports import wake
+from domain.pushes.reports import MENDED_BY_BINDING, wake
 
 INVITATION_LIFE = timedelta(days=7)
 BINDING_TRIES_PER_WECHAT = "5/hour"
@@ -358,7 +357,7 @@ def _bind(session: Session, identity: Identity, employee: Employee) -> None:
     if is_new:
         actor = Actor(ActorKind.EMPLOYEE, identity.id, employee.org_path)
         audit.record(session, actor, "directory.employee.bound", employee, identity=identity.id)
-        wake(session, [employee.id], [NOT_BOUND])
+        wake(session, [employee.id], MENDED_BY_BINDING)
         return
     holder = session.scalar(
         select(EmployeeBinding.identity_id).where(

@@ -1,24 +1,22 @@
 """Where on the ladder a person can be reached, and what platforms said of them before."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Table, delete, select
 from sqlalchemy.orm import Session
 
 from core.clock import utc_now
-from core.db import insert_new
+from core.db import put_each
 from core.security import unseal
 from domain.directory.accounts import ChannelKind
 from domain.directory.models import PERSONAL, ChannelAccount, Employee, EmployeeBinding, Identity
 from domain.pushes.ledger import tried_entry
 from domain.pushes.models import Campaign, MessageKind, Push, Route, Unreachable
-from domain.pushes.policy import ABOUT_ALL_KINDS, REMEMBERED_FOR
-
-NOT_BOUND = "not-bound"
+from domain.pushes.policy import ABOUT_ALL_KINDS, NOT_BOUND, REMEMBERED_FOR
 
 ROUTE_KINDS = {
     Route.TEMPLATE: ChannelKind.OFFICIAL_ACCOUNT,
@@ -150,21 +148,29 @@ def book_of_one(session: Session, campaign: Campaign, employee_id: int) -> Book:
 
 
 def remember(
-    session: Session, identity_id: int | None, kind: MessageKind, reason: str | None, now: datetime
+    session: Session,
+    said: Iterable[tuple[int | None, str | None]],
+    kind: MessageKind,
+    now: datetime,
 ) -> None:
-    """What a platform said about a person, so that the next campaign takes another step."""
-    life = REMEMBERED_FOR.get(reason or "")
-    if life is None or identity_id is None:
-        return
-    about = "" if reason in ABOUT_ALL_KINDS else kind.value
-    values = {"reason": reason, "noted_at": now, "until": now + life}
-    if not insert_new(session, Unreachable, identity_id=identity_id, kind=about, **values):
-        session.execute(
-            update(Unreachable)
-            .where(Unreachable.identity_id == identity_id, Unreachable.kind == about)
-            .values(**values)
-            .execution_options(synchronize_session=False)
-        )
+    """What a platform said about people (identity, reason), so that the next campaign takes
+    another step; in one statement however many."""
+    rows = {}
+    for identity_id, reason in said:
+        life = REMEMBERED_FOR.get(reason or "")
+        if life is None or identity_id is None:
+            continue
+        about = "" if reason in ABOUT_ALL_KINDS else kind.value
+        rows[identity_id, about] = {
+            "identity_id": identity_id,
+            "kind": about,
+            "reason": reason,
+            "noted_at": now,
+            "until": now + life,
+        }
+    # In one order everywhere: two workers that note the same people do not lock each other.
+    table = cast(Table, Unreachable.__table__)
+    put_each(session, table, [rows[key] for key in sorted(rows)], key=("identity_id", "kind"))
 
 
 def forget_refusals(session: Session, identity_id: int) -> None:

@@ -28,7 +28,7 @@ from domain.pushes.models import (
     Route,
     Urgency,
 )
-from domain.pushes.policy import EXPIRES_AFTER, LADDERS, URGENCIES, may_be_fed
+from domain.pushes.policy import LADDERS, URGENCIES, expiry, may_be_fed
 
 # Rows of the ledger that one transaction writes: SQLite's only writer is not held for long.
 SLICE = 10_000
@@ -101,7 +101,7 @@ def _add_campaign(
     session: Session, new: NewCampaign, audience: str | None, audience_id: int | None
 ) -> Campaign:
     now = utc_now()
-    starts_at = new.starts_at or now
+    starts_at, ladder = new.starts_at or now, _ladder(new.kind)
     campaign = Campaign(
         org_path=new.org_path,
         channel_account_id=new.channel_account_id,
@@ -111,7 +111,7 @@ def _add_campaign(
         audience_id=audience_id,
         params=dict(new.params),
         path=new.path,
-        ladder=_ladder(new.kind),
+        ladder=ladder,
         nonce=secrets.token_hex(6),
         status=CampaignStatus.RUNNING,
         urgency=URGENCIES.get(new.kind, Urgency.BULK),
@@ -119,7 +119,7 @@ def _add_campaign(
         requested_by=new.requested_by,
         created_at=now,
         starts_at=starts_at,
-        expires_at=starts_at + EXPIRES_AFTER,
+        expires_at=expiry(ladder, starts_at),
     )
     session.add(campaign)
     session.flush()
@@ -375,7 +375,7 @@ def resume(actor: Actor, campaign_id: int) -> None:
         if campaign.status is not CampaignStatus.PAUSED:
             raise CampaignNotPaused
         campaign.status, campaign.reason = CampaignStatus.RUNNING, None
-        campaign.expires_at = max(campaign.expires_at, utc_now() + EXPIRES_AFTER)
+        campaign.expires_at = max(campaign.expires_at, expiry(campaign.ladder, utc_now()))
         audit.record(session, actor, "pushes.campaign.resumed", campaign)
         feed_after_commit(campaign.channel_account_id)
 
@@ -422,7 +422,7 @@ def resend_failed(actor: Actor, campaign_id: int) -> int:
         if not count:
             raise NothingToResend
         campaign.status, campaign.ended_at = CampaignStatus.RUNNING, None
-        campaign.expires_at = utc_now() + EXPIRES_AFTER
+        campaign.expires_at = expiry(campaign.ladder, utc_now())
         audit.record(session, actor, "pushes.campaign.resent", campaign, pushes=count)
         after_commit(lambda: enqueue(QueueName.URGENT, Job.SWEEP))
     return count

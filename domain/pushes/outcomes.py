@@ -54,9 +54,8 @@ def record_outcomes(claimed: ClaimedChunk, outcomes: Mapping[int, PushOutcome]) 
         for entry, group in grouped(rest, lambda one: one[1]).items():
             ours = [Push.id.in_([push.id for push, _ in group]), Push.claim == claimed.claim]
             change(session, ours, **entry.values())
-        # In one order everywhere: two workers that note the same people do not lock each other.
-        for push, _ in sorted(rest, key=lambda one: one[0].identity_id or 0):
-            remember(session, push.identity_id, claimed.kind, outcomes[push.id].reason, now)
+        said = [(push.identity_id, outcomes[push.id].reason) for push, _ in rest]
+        remember(session, said, claimed.kind, now)
         moved = [push.id for push, entry in rest if entry.due_at == now]
         if moved:
             send_after_commit(Chunk(claimed.campaign_id, min(moved), max(moved)))
@@ -135,7 +134,10 @@ def _tried_again(entry: _Entry, now: datetime) -> _Entry:
 
 def _moved_on(claimed: ClaimedChunk, push: PushToSend, entry: _Entry, now: datetime) -> _Entry:
     """After a final no: the next step of the ladder, or the end."""
-    story = [*push.tried, tried_entry(push.route, entry.reason, entry.errcode, now)]
+    last = tried_entry(push.route, entry.reason, entry.errcode, now)
+    if push.in_doubt_since < claimed.at:  # nobody heard what became of a try before this one
+        last["in_doubt"] = True
+    story = [*push.tried, last]
     step = next_route(claimed.ladder, push.route)
     if step is None:
         reason = str(story[0]["reason"])

@@ -1,7 +1,8 @@
 """Pure rules of pushing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, time, timedelta
+from typing import Any
 
 from core.clock import CHINA
 from domain.pushes.models import MessageKind, PushStatus, Route, Urgency
@@ -43,6 +44,8 @@ ABOUT_ALL_KINDS = frozenset(
     {"user block", "blacklisted", "openid", "not-a-member", "not-following"}
 )
 
+NOT_BOUND = "not-bound"
+
 LADDERS: dict[MessageKind, tuple[Route, ...]] = {
     MessageKind.PAYSLIP_READY: (Route.TEMPLATE, Route.MINIPROGRAM, Route.WECOM, Route.SMS),
     MessageKind.PAYSLIP_REMINDER: (Route.TEMPLATE, Route.MINIPROGRAM, Route.WECOM),
@@ -54,6 +57,8 @@ EXPIRES_AFTER = timedelta(days=3)
 # Nobody's telephone rings for a payslip at night.
 QUIET_ROUTES = frozenset({Route.SMS})
 QUIET_FROM, QUIET_TO = time(21), time(8)
+# Who waits for the end of the night is not given up before this much of the day.
+MORNING = timedelta(hours=4)
 
 # A gradual start: this share of all may have been handed out after so long.
 GRADUAL = ((timedelta(0), 0.01), (timedelta(minutes=1), 0.1), (timedelta(minutes=2), 1.0))
@@ -86,6 +91,34 @@ def quiet_until(route: Route, now: datetime) -> datetime | None:
         return None
     morning = datetime.combine(local.date(), QUIET_TO, CHINA)
     return morning if local < morning else morning + timedelta(days=1)
+
+
+def expiry(ladder: Sequence[str], begins_at: datetime) -> datetime:
+    """Until when what is sent from ``begins_at`` on is worth sending. Where a step of the ladder
+    waits for the morning, that is never in the night nor early in the day."""
+    ends_at = begins_at + EXPIRES_AFTER
+    for route in QUIET_ROUTES.intersection(map(Route, ladder)):
+        night_ends_at = quiet_until(route, ends_at) or quiet_until(route, ends_at - MORNING)
+        if night_ends_at:
+            ends_at = night_ends_at + MORNING
+    return ends_at
+
+
+def is_mended(
+    ladder: Sequence[str],
+    route: Route,
+    reason: str | None,
+    tried: Sequence[Mapping[str, Any]],
+    mended: Collection[str],
+) -> bool:
+    """Whether a push that failed for good, last by ``route``, may go out again because one of the
+    reasons in its story is mended. What may have arrived is left alone."""
+    if any(one.get("in_doubt") for one in tried):
+        return False
+    # The first step is passed without a word by who is not bound.
+    is_passed = route != ladder[0] and all(one["route"] != ladder[0] for one in tried)
+    reasons = {reason, *(one["reason"] for one in tried), *([NOT_BOUND] if is_passed else ())}
+    return not reasons.isdisjoint(mended)
 
 
 def may_be_fed(total: int, running_for: timedelta, *, is_gradual: bool) -> int:

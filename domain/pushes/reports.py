@@ -9,13 +9,16 @@ from sqlalchemy.orm import Session
 from core.clock import utc_now
 from core.db import transaction
 from domain.directory.models import EmployeeBinding
-from domain.pushes.addresses import NOT_BOUND, forget_refusals, remember
+from domain.pushes.addresses import forget_refusals, remember
 from domain.pushes.campaigns import Chunk
 from domain.pushes.ledger import send_after_commit, tried_entry
 from domain.pushes.models import Campaign, CampaignStatus, Push, PushStatus, Route
-from domain.pushes.policy import EXPIRES_AFTER, STILL_NEWS, next_route
+from domain.pushes.policy import NOT_BOUND, STILL_NEWS, expiry, is_mended, next_route
 
-NOT_FOLLOWING = "not-following"
+NOT_FOLLOWING, WRONG_OPENID = "not-following", "openid"
+MENDED_BY_FOLLOWING = frozenset({NOT_FOLLOWING, NOT_BOUND})
+# Perhaps another WeChat than before.
+MENDED_BY_BINDING = MENDED_BY_FOLLOWING | {WRONG_OPENID}
 
 
 def record_delivery(
@@ -56,7 +59,7 @@ def _fall_back(
             EmployeeBinding.channel_account_id == campaign.channel_account_id,
         )
     )
-    remember(session, identity_id, campaign.kind, reason, now)
+    remember(session, [(identity_id, reason)], campaign.kind, now)
     push.tried = [*(push.tried or ()), tried_entry(push.route, reason, None, now)]
     step = next_route(campaign.ladder, push.route)
     is_over = campaign.status is CampaignStatus.CANCELLED or campaign.expires_at <= now
@@ -74,9 +77,9 @@ def _send_again(campaign: Campaign, push: Push, now: datetime) -> None:
     send_after_commit(Chunk(campaign.id, push.id, push.id))
 
 
-def wake(session: Session, employee_ids: Sequence[int], reasons: Collection[str]) -> None:
-    """What could not be sent to these people goes out now: they have bound their WeChat, or
-    follow again."""
+def wake(session: Session, employee_ids: Sequence[int], mended: Collection[str]) -> None:
+    """What could not be sent to these people for one of the reasons ``mended`` goes out now, under
+    a new id: they have bound their WeChat, or follow again."""
     now = utc_now()
     rows = session.execute(
         select(Push, Campaign)
@@ -84,23 +87,27 @@ def wake(session: Session, employee_ids: Sequence[int], reasons: Collection[str]
         .where(
             Push.employee_id.in_(employee_ids),
             Push.status == PushStatus.PERMANENT_FAILURE,
-            Push.reason.in_(reasons),
             Campaign.created_at > now - STILL_NEWS,
             Campaign.status != CampaignStatus.CANCELLED,
         )
         .with_for_update(of=Push)
     ).all()
     for push, campaign in rows:
+        if not is_mended(campaign.ladder, push.route, push.reason, push.tried or (), mended):
+            continue
         push.route, push.attempts, push.tried = Route(campaign.ladder[0]), 0, None
-        campaign.expires_at = max(campaign.expires_at, now + EXPIRES_AFTER)
+        push.resends, push.msgid, push.errcode = push.resends + 1, None, None
+        push.sent_at = None
+        campaign.expires_at = max(campaign.expires_at, expiry(campaign.ladder, now))
         _send_again(campaign, push, now)
 
 
 def note_return(identity_id: int) -> None:
     """A person follows the account (again): what was refused before may reach them now."""
     with transaction() as session:
-        forget_refusals(session, identity_id)
         employee_ids = session.scalars(
             select(EmployeeBinding.employee_id).where(EmployeeBinding.identity_id == identity_id)
         ).all()
-        wake(session, employee_ids, {NOT_FOLLOWING, NOT_BOUND})
+        # Pushes before refusals, as who records an outcome locks them.
+        wake(session, employee_ids, MENDED_BY_FOLLOWING)
+        forget_refusals(session, identity_id)

@@ -123,8 +123,14 @@ def row(push_id):
 
 def request(account):
     employee = make_employee()
+    params = {"enterprise": "滨江实验学校", "period": "2026-03"}
     new = NewCampaign(
-        employee.org_path, account.id, MessageKind.PAYSLIP_READY, "payroll:1", {}, "/me/payslips"
+        employee.org_path,
+        account.id,
+        MessageKind.PAYSLIP_READY,
+        "payroll:1",
+        params,
+        "/me/payslips",
     )
     with transaction() as session:
         return request_notice(session, new, [Recipient(employee.id, 1)])
@@ -223,6 +229,23 @@ def test_three_nights_use_up_no_tries_and_not_the_campaigns_life(account, file):
 
     assert (row(ids[0]).status, row(ids[0]).attempts) == (PushStatus.SENT, 1)
     assert len(messages_in(file)) == 1
+
+
+def test_who_is_passed_on_in_the_last_night_still_gets_it_in_the_morning(account, file):
+    last_night, morning = (one + timedelta(days=3) for one in (EVENING, MORNING))
+    with at(EVENING) as clock:
+        campaign = request(account)
+        ids = list(db.session.scalars(select(Push.id).where(Push.campaign_id == campaign.id)))
+        clock.move_to(last_night - timedelta(minutes=1))
+        work_on(ids)
+        assert (row(ids[0]).reason, row(ids[0]).due_at) == ("quiet-hours", morning)
+        clock.move_to(morning - timedelta(minutes=1))
+        sweeper.sweep()
+        clock.move_to(morning)
+        sweeper.sweep()
+        work_on(ids)
+
+    assert row(ids[0]).status is PushStatus.SENT
 
 
 def test_what_may_have_arrived_in_the_evening_is_not_sent_again_in_the_morning(account, bank):

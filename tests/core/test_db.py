@@ -18,6 +18,7 @@ from core.db import (
     insert_new,
     let_go,
     make_engine,
+    put_each,
     reading,
     set_each,
     transaction,
@@ -249,6 +250,43 @@ def test_insert_new_at_the_same_moment_inserts_once(committed, together):
     assert sorted(together(*[insert] * 4)) == [False, False, False, True]
 
 
+def test_rows_are_put_whether_they_were_there_or_not_in_one_statement(session):
+    account = make_channel_account()
+    make_identity(account, openid="o-1", is_follower=True)
+    rows = [identity_values(account, f"o-{n}") | {"is_follower": False} for n in range(3)]
+
+    with transaction() as writing, count_queries() as made:
+        put_each(writing, IDENTITIES, rows, key=("channel_account_id", "openid"))
+
+    assert made.count == 1
+    found = session.execute(
+        select(Identity.openid, Identity.is_follower)
+        .order_by(Identity.openid)
+        .execution_options(populate_existing=True)
+    ).all()
+    assert [tuple(one) for one in found] == [("o-0", False), ("o-1", False), ("o-2", False)]
+
+
+def test_nothing_is_put_without_a_statement(session):
+    with transaction() as writing, count_queries() as made:
+        put_each(writing, IDENTITIES, [], key=("channel_account_id", "openid"))
+
+    assert made.count == 0
+
+
+def test_the_same_rows_put_at_the_same_moment_are_one_each(committed, together):
+    account = make_channel_account()
+    rows = [identity_values(account, f"o-{n:02}") for n in range(50)]
+
+    def put():
+        with transaction() as writing:
+            put_each(writing, IDENTITIES, rows, key=("channel_account_id", "openid"))
+
+    assert together(*[put] * 4) == [None] * 4
+    committed.rollback()
+    assert len(committed.scalars(select(Identity.id)).all()) == 50
+
+
 def identity_values(account, openid):
     return {
         "org_path": account.org_path,
@@ -358,6 +396,7 @@ def test_on_mysql_a_locked_read_sees_what_was_committed_before_it():
 # --- a value for each row ---------------------------------------------------------------------
 
 PUSHES = Push.__table__
+IDENTITIES = Identity.__table__
 
 
 def make_claimed(count: int, claim: int) -> list[int]:

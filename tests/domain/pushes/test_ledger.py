@@ -437,6 +437,65 @@ def test_outcomes_are_written_in_as_many_statements_however_many(account):
     assert record(few) == record(many)
 
 
+def test_people_are_remembered_in_as_many_statements_however_many(account):
+    few, many = make_many(account, 2), make_many(account, 9)
+
+    def record(some):
+        claimed = claim(*some)
+        outcomes = {push.id: (LEFT, MUTED)[push.id % 2] for push in claimed.pushes}
+        with count_queries() as made:
+            record_outcomes(claimed, outcomes)
+        return made.count
+
+    assert record(few) == record(many)
+    assert len(refusals()) == 11
+
+
+def test_a_person_with_two_employments_is_remembered_once(account):
+    identity = make_identity(account)
+    campaign = make_campaign(account)
+    some = []
+    for _ in range(2):
+        employee = make_employee()
+        make_binding(employee, account, identity=identity)
+        some.append(make_push(employee, account, campaign=campaign))
+
+    send(LEFT, *some)
+
+    assert refusals() == {(identity.id, ""): "not-following"}
+
+
+def test_workers_that_hear_of_the_same_people_at_once_do_not_stop_each_other(committed, together):
+    account = make_channel_account()
+    employees = [make_employee() for _ in range(40)]
+    identities = [make_binding(one, account).id for one in employees]
+    first, second = make_campaign(account), make_campaign(account)
+    # The second names the same people in another order.
+    pushes = [
+        [make_push(one, account, campaign=first) for one in employees],
+        [make_push(one, account, campaign=second) for one in reversed(employees)],
+    ]
+    claimed = [claim(*some) for some in pushes]
+
+    done = together(
+        *[
+            lambda one=one: record_outcomes(one, {push.id: LEFT for push in one.pushes})
+            for one in claimed
+        ],
+        lambda: reports.note_return(identities[0]),
+        lambda: reports.note_return(identities[-1]),
+    )
+
+    assert done == [None] * 4
+    committed.rollback()
+    remembered = {identity_id for identity_id, _ in refusals()}
+    assert remembered >= set(identities[1:-1])
+    assert {stored(push).status for some in pushes for push in some} <= {
+        PushStatus.TEMPORARY_FAILURE,
+        PushStatus.PERMANENT_FAILURE,
+    }
+
+
 def test_nothing_to_write_is_no_error(account):
     claimed = claim(make_push(make_employee(), account))
 
@@ -777,6 +836,79 @@ def test_who_follows_again_gets_what_could_not_reach_them(account, queue, clock)
     assert len(claim(missed).pushes) == 1
     for push in (*others, gone):
         assert stored(push).status is PushStatus.PERMANENT_FAILURE
+
+
+SMS_REFUSED = PushOutcome(PushStatus.PERMANENT_FAILURE, reason="sms-refused")
+
+
+@pytest.fixture
+def to_the_end(account, clock):
+    """A push that the official account refused, and the text message after it too."""
+    employee = make_employee()
+    identity = make_binding(employee, account)
+    push = make_push(employee, account, campaign=make_campaign(account, ladder=["template", "sms"]))
+    send(LEFT, push)
+    send(SMS_REFUSED, push)
+    assert stored(push).status is PushStatus.PERMANENT_FAILURE
+    return push, identity
+
+
+def test_who_was_passed_on_and_lost_later_gets_it_after_following_again(to_the_end, queue, clock):
+    push, identity = to_the_end
+    before = stored(push).resends
+    queue.clear()
+
+    reports.note_return(identity.id)
+
+    assert queue.args(Job.SEND_PUSHES) == [(push.campaign_id, push.id, push.id)]
+    [again] = claim(push).pushes
+    assert (again.route, again.address, again.tried) == (Route.TEMPLATE, identity.openid, ())
+    assert again.client_msg_id.endswith(f"-{before + 1}")
+    assert (stored(push).msgid, stored(push).errcode, stored(push).sent_at) == (None, None, None)
+
+
+def test_who_got_it_by_another_step_gets_nothing_after_following_again(account, queue):
+    employee = make_employee()
+    identity = make_binding(employee, account)
+    push = make_push(employee, account, campaign=make_campaign(account, ladder=["template", "sms"]))
+    send(LEFT, push)
+    send(SENT, push)
+    queue.clear()
+
+    reports.note_return(identity.id)
+
+    assert queue.count == 0
+    assert (stored(push).status, stored(push).route) == (PushStatus.SENT, Route.SMS)
+
+
+def test_a_story_with_a_lost_answer_is_not_begun_again(account, queue, clock):
+    employee = make_employee()
+    identity = make_binding(employee, account)
+    push = make_push(employee, account, campaign=make_campaign(account, ladder=["template"]))
+    send(SILENCE, push)
+    clock.shift(RETRY_AFTER[0])
+    send(LEFT, push)
+    assert stored(push).status is PushStatus.PERMANENT_FAILURE
+    queue.clear()
+
+    reports.note_return(identity.id)
+
+    assert queue.count == 0
+    assert stored(push).status is PushStatus.PERMANENT_FAILURE
+
+
+def test_a_person_who_binds_gets_what_no_text_message_could_tell_them(account, queue):
+    employee = make_employee()
+    push = make_push(employee, account, campaign=make_campaign(account, ladder=["template", "sms"]))
+    send(SMS_REFUSED, push)
+    assert (stored(push).reason, stored(push).route) == ("sms-refused", Route.SMS)
+    identity = make_binding(employee, account)
+
+    with transaction() as session:
+        reports.wake(session, [employee.id], reports.MENDED_BY_BINDING)
+
+    [again] = claim(push).pushes
+    assert (again.route, again.address) == (Route.TEMPLATE, identity.openid)
 
 
 def test_a_follower_whom_nobody_knows_wakes_nothing(account, queue):

@@ -8,12 +8,16 @@ from domain.pushes.models import MessageKind, PushStatus, Route
 from domain.pushes.policy import (
     ABOUT_ALL_KINDS,
     CLAIM_LIFE,
+    EXPIRES_AFTER,
     LADDERS,
     LEAST_AT_FIRST,
+    MORNING,
     REMEMBERED_FOR,
     REPEATABLE_FOR,
     after_lost_answer,
     client_msg_id,
+    expiry,
+    is_mended,
     may_be_fed,
     next_route,
     quiet_until,
@@ -98,6 +102,66 @@ def test_no_telephone_rings_at_night(at, until):
 
     assert quiet_until(Route.SMS, now) == (until and in_china(until))
     assert quiet_until(Route.TEMPLATE, now) is None
+
+
+def in_china(text):
+    return datetime.fromisoformat(f"2026-04-{text}:00+08:00")
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends"),
+    [
+        ("05T12:00", "08T12:00"),
+        ("05T20:59", "08T20:59"),
+        ("05T21:00", "09T12:00"),
+        ("05T00:30", "08T12:00"),
+        ("05T08:00", "08T12:00"),
+        ("05T11:59", "08T12:00"),
+    ],
+)
+def test_who_waits_for_the_morning_is_not_given_up_in_the_night(begins, ends):
+    begins_at = in_china(begins).astimezone(UTC)
+
+    assert expiry([*LADDER, "sms"], begins_at) == in_china(ends)
+    assert expiry(LADDER, begins_at) == begins_at + EXPIRES_AFTER
+
+
+@pytest.mark.parametrize("hour", range(24))
+def test_whoever_is_told_to_wait_for_the_morning_has_time_then(hour):
+    ends_at = expiry(["template", "sms"], in_china(f"05T{hour:02}:00"))
+
+    last_morning = quiet_until(Route.SMS, ends_at - timedelta(seconds=1))
+    assert last_morning is None
+    assert quiet_until(Route.SMS, ends_at - MORNING) is None
+
+
+def step(route, reason, **more):
+    return {"route": route, "reason": reason, "errcode": None, "at": "", **more}
+
+
+LEFT = step("template", "not-following")
+
+
+@pytest.mark.parametrize(
+    ("route", "reason", "tried", "is_over"),
+    [
+        ("template", "not-bound", [], True),
+        ("template", "muted", [], False),
+        ("sms", "not-following", [LEFT, step("sms", "sms-refused")], True),
+        ("sms", "expired", [LEFT], True),
+        ("wecom", "muted", [step("template", "muted"), step("wecom", "not-a-member")], False),
+        # Not bound when it began, so the first step is not in the story.
+        ("sms", "sms-capped", [step("sms", "sms-capped")], True),
+        ("template", "expired", [], False),
+        # Nobody knows whether one of the steps reached them.
+        ("sms", "not-following", [LEFT, step("wecom", "not-a-member", in_doubt=True)], False),
+    ],
+)
+def test_what_failed_is_mended_by_what_its_whole_story_lacked(route, reason, tried, is_over):
+    ladder = [*LADDER, "sms"]
+
+    assert is_mended(ladder, route, reason, tried, {"not-bound", "not-following"}) is is_over
+    assert not is_mended(ladder, route, reason, tried, {"openid"})
 
 
 @pytest.mark.parametrize(
