@@ -17,7 +17,10 @@ class BatchNotPublished(Conflict):
 
 
 class RemindedLately(Conflict):
-    code, message = "reminded_lately", "12 小时内已经通知过，请过一段时间再提醒"
+    code, message = (
+        "reminded_lately",
+        "通知还没有发完，或者 12 小时内已经通知过，请过一段时间再提醒",
+    )
 
 
 class NoticeTimeWrong(BadInput):

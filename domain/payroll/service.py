@@ -71,7 +71,8 @@ from domain.payroll.sheets import (
 from domain.payroll.sheets import HeldRow as HeldContent
 from domain.pushes.audiences import audience
 from domain.pushes.campaigns import NewCampaign, request_campaign
-from domain.pushes.models import Campaign, MessageKind
+from domain.pushes.models import Campaign, CampaignStatus, MessageKind
+from domain.pushes.queries import about, told_since
 
 # Who a campaign is for; the names stand in campaigns and may not change.
 PAYSLIPS, UNREAD_PAYSLIPS = "payslips", "unread-payslips"
@@ -499,27 +500,22 @@ def _refuse_unpublishable(session: Session, batch: PayrollBatch) -> None:
 
 
 def remind_unread(actor: Actor, batch_id: int) -> Campaign:
-    """Tell once more those who have not opened their payslip, twice a day at most."""
+    """Tell once more those who have not opened their payslip, twice a day at most; each counts
+    from when they were really told."""
     actor.require(Permission.PUSHES_CONTROL)
     account = account_for_notices(actor)
     with transaction() as session:
         batch = _own_batch_for_update(session, actor, batch_id)
         if batch.status is not BatchStatus.PUBLISHED:
             raise BatchNotPublished
-        stem = f"{campaign_key(batch.id)}:reminder:"
-        before = session.execute(
-            select(func.count(), func.max(Campaign.created_at)).where(Campaign.key.like(f"{stem}%"))
-        ).one()
-        said_at = before[1] or batch.published_at
-        if said_at and utc_now() - said_at < REMIND_AFTER:
-            raise RemindedLately
+        reminders = _refuse_told_lately(session, batch)
         campaign = request_campaign(
             session,
             NewCampaign(
                 org_path=batch.org_path,
                 channel_account_id=account.id,
                 kind=MessageKind.PAYSLIP_REMINDER,
-                key=f"{stem}{before[0] + 1}",
+                key=f"{campaign_key(batch.id)}:reminder:{reminders + 1}",
                 params={"enterprise": name_of_org(session, batch.org_path), "period": batch.period},
                 path="/me/payslips/{}",
                 requested_by=actor.id,
@@ -529,6 +525,22 @@ def remind_unread(actor: Actor, batch_id: int) -> Campaign:
         )
         audit.record(session, actor, "payroll.batch.reminded", batch)
     return campaign
+
+
+def _refuse_told_lately(session: Session, batch: PayrollBatch) -> int:
+    """How many reminders there were. The notice may have been put off, or gone out bit by bit."""
+    before = session.execute(
+        select(Campaign.key, Campaign.starts_at, Campaign.status).where(
+            about(campaign_key(batch.id))
+        )
+    ).all()
+    begun = [one.starts_at for one in before if one.status is not CampaignStatus.CANCELLED]
+    said_at = max([batch.published_at or utc_now(), *begun])
+    unread = _payslips(batch.id).where(Payslip.read_at.is_(None)).exists()
+    waiting = session.scalar(select(unread & ~_unread_payslips(batch.id).exists()))
+    if waiting or utc_now() - said_at < REMIND_AFTER:
+        raise RemindedLately
+    return sum(one.key != campaign_key(batch.id) for one in before)
 
 
 def campaign_key(batch_id: int) -> str:
@@ -544,7 +556,9 @@ def _payslips(batch_id: int) -> Select[Any]:
 
 @audience(UNREAD_PAYSLIPS)
 def _unread_payslips(batch_id: int) -> Select[Any]:
-    return _payslips(batch_id).where(Payslip.read_at.is_(None))
+    """Without those who were told of it a short time ago, or are about to be."""
+    told = told_since(campaign_key(batch_id), utc_now() - REMIND_AFTER)
+    return _payslips(batch_id).where(Payslip.read_at.is_(None), Payslip.employee_id.not_in(told))
 
 
 def _refuse_unless_draft(batch: PayrollBatch) -> None:

@@ -26,6 +26,8 @@ REPEATABLE_FOR = {
 }
 # A claim older than this belongs to a worker that died; a living one has let go of it before.
 CLAIM_LIFE = timedelta(seconds=60)
+# The others say that they took it, and never more.
+REPORTING = (Route.TEMPLATE,)
 # The platform reports within seconds; what it has not reported by then it will not report.
 REPORT_LIFE = timedelta(minutes=10)
 # A notice that nobody could send is still news when its receiver binds within this time.

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from core.clock import utc_now
 from core.db import reading
@@ -15,6 +15,7 @@ from core.metrics import Gauge
 from core.paging import PAGE_SIZE, Page, page_of
 from domain.directory.access import Actor, Permission
 from domain.directory.models import ChannelAccount, Employee
+from domain.pushes.campaigns import OPEN
 from domain.pushes.errors import CampaignNotFound
 from domain.pushes.models import (
     Campaign,
@@ -25,7 +26,7 @@ from domain.pushes.models import (
     Route,
     Urgency,
 )
-from domain.pushes.policy import REPORT_LIFE
+from domain.pushes.policy import REPORT_LIFE, REPORTING
 
 _REASONS = {
     "not-bound": "员工还没有绑定微信",
@@ -66,7 +67,7 @@ SHORTEST_WINDOW = timedelta(seconds=5)
 @dataclass(frozen=True, slots=True)
 class PushCounts:
     """Totals of one campaign. ``waiting`` covers everything not yet decided, ``awaited`` what was
-    sent a moment ago and will still be reported by the platform."""
+    sent a moment ago by a route that reports and will still be reported."""
 
     total: int
     waiting: int
@@ -244,10 +245,22 @@ def has_moving(row: "CampaignRow", counts: PushCounts) -> bool:
 
 def list_campaigns_about(actor: Actor, key: str) -> list[CampaignRow]:
     """The campaign with this key and those that followed it, the first one first."""
-    query = _visible(actor).where(
-        or_(Campaign.key == key, Campaign.key.startswith(f"{key}:", autoescape=True))
+    query = _visible(actor).where(about(key)).order_by(Campaign.id)
+    return [_campaign_row(one) for one in reading().scalars(query)]
+
+
+def about(key: str) -> ColumnElement[bool]:
+    """The campaign with this key, and those that followed it."""
+    return or_(Campaign.key == key, Campaign.key.startswith(f"{key}:", autoescape=True))
+
+
+def told_since(key: str, since: datetime) -> Select[tuple[int]]:
+    """Employees to whom one of these campaigns was sent after ``since``, or will be."""
+    return (
+        select(Push.employee_id)
+        .join(Campaign, Campaign.id == Push.campaign_id)
+        .where(about(key), or_(Push.status.in_(OPEN), Push.sent_at > since))
     )
-    return [_campaign_row(one) for one in reading().scalars(query.order_by(Campaign.id))]
 
 
 def list_campaigns(actor: Actor, *, before: int | None = None) -> Page[CampaignRow]:
@@ -361,6 +374,7 @@ def _count_awaited(campaign_id: int) -> int:
     query = select(func.count()).where(
         Push.campaign_id == campaign_id,
         Push.status == PushStatus.SENT,
+        Push.route.in_(REPORTING),
         Push.sent_at > utc_now() - REPORT_LIFE,
     )
     return reading().scalar(query) or 0

@@ -13,7 +13,7 @@ from domain.pushes.addresses import forget_refusals, remember
 from domain.pushes.campaigns import Chunk
 from domain.pushes.ledger import send_after_commit, tried_entry
 from domain.pushes.models import Campaign, CampaignStatus, Push, PushStatus, Route
-from domain.pushes.policy import NOT_BOUND, STILL_NEWS, expiry, is_mended, next_route
+from domain.pushes.policy import NOT_BOUND, REPORTING, STILL_NEWS, expiry, is_mended, next_route
 
 NOT_FOLLOWING, WRONG_OPENID = "not-following", "openid"
 MENDED_BY_FOLLOWING = frozenset({NOT_FOLLOWING, NOT_BOUND})
@@ -32,7 +32,7 @@ def record_delivery(
             .join(Campaign, Campaign.id == Push.campaign_id)
             .where(
                 Push.msgid == str(msgid),
-                Push.route == Route.TEMPLATE,
+                Push.route.in_(REPORTING),
                 Campaign.channel_account_id == channel_account_id,
             )
             .with_for_update(of=Push)

@@ -6,10 +6,13 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
+from core.db import reading
 from core.errors import Forbidden, NotFound
 from core.queues import Job
 from domain.audit.models import AuditEvent
 from domain.directory.access import Role
+from domain.directory.channel_accounts import channel_account_by_name
+from domain.directory.models import Employee
 from domain.payroll import service
 from domain.payroll.errors import (
     BatchNotPublished,
@@ -20,14 +23,16 @@ from domain.payroll.errors import (
 )
 from domain.payroll.models import BatchStatus, PayrollBatch
 from domain.pushes import campaigns
-from domain.pushes.models import Campaign, MessageKind, Push
+from domain.pushes.models import Campaign, CampaignStatus, MessageKind, Push, PushStatus
 from tests.factories import (
     ENTERPRISE,
     make_batch,
+    make_campaign,
     make_channel_account,
     make_employee,
     make_hr,
     make_payslip,
+    make_push,
     make_user,
 )
 
@@ -42,7 +47,7 @@ def clock():
 
 @pytest.fixture
 def hr(session, clock):
-    make_channel_account()
+    make_channel_account(name="notices")
     return make_hr()
 
 
@@ -125,6 +130,85 @@ def test_nobody_is_reminded_twice_within_half_a_day(session, hr, clock):
     service.remind_unread(hr, batch.id)
 
     assert [campaign.key[-1] for campaign in stored_campaigns(session)] == ["1", "2"]
+
+
+def tell(batch, *people, starts_at=NOON, key=None, **fields):
+    """The notice of a batch: each of ``people`` with what became of their push."""
+    campaign = make_campaign(
+        channel_account_by_name("notices"),
+        key=key or service.campaign_key(batch.id),
+        org_path=batch.org_path,
+        starts_at=starts_at,
+        **fields,
+    )
+    for slip, became in people:
+        employee = reading().get_one(Employee, slip.employee_id)
+        make_push(employee, None, campaign=campaign, **became)
+
+
+def slips_of(batch, count):
+    return [make_payslip(make_employee(), batch) for _ in range(count)]
+
+
+def test_a_notice_that_was_put_off_is_not_followed_by_a_reminder_at_once(session, hr, clock):
+    batch = make_batch(payslips=1)
+    later = NOON + timedelta(days=2)
+    tell(batch, starts_at=later)
+    for wait in (service.REMIND_AFTER, timedelta(days=2), timedelta(days=2, hours=11)):
+        clock.move_to(NOON + wait)
+        with pytest.raises(RemindedLately):
+            service.remind_unread(hr, batch.id)
+
+    clock.move_to(later + service.REMIND_AFTER)
+    service.remind_unread(hr, batch.id)
+
+    assert stored_campaigns(session)[-1].key.endswith(":reminder:1")
+
+
+def test_a_notice_that_was_taken_back_puts_no_reminder_off(session, hr, clock):
+    batch = make_batch(payslips=1)
+    tell(batch, starts_at=NOON + timedelta(days=2), status=CampaignStatus.CANCELLED)
+    clock.shift(service.REMIND_AFTER)
+
+    service.remind_unread(hr, batch.id)
+
+    assert len(stored_campaigns(session)) == 2
+
+
+def test_each_is_reminded_only_so_long_after_they_were_really_told(session, hr, clock):
+    batch = make_batch()
+    long_ago, lately, waiting, lost, unknown = slips = slips_of(batch, 5)
+    now = NOON + timedelta(hours=13)
+    sent = {"status": PushStatus.SENT}
+    tell(
+        batch,
+        (long_ago, sent | {"sent_at": now - service.REMIND_AFTER}),
+        (lately, sent | {"sent_at": now - service.REMIND_AFTER + timedelta(seconds=1)}),
+        (waiting, {"status": PushStatus.CREATED}),
+        (lost, {"status": PushStatus.PERMANENT_FAILURE}),
+        (unknown, {"status": PushStatus.UNKNOWN}),
+    )
+    other = make_batch()
+    tell(other, *[(slip, sent | {"sent_at": now}) for slip in slips])
+    clock.move_to(now)
+
+    service.remind_unread(hr, batch.id)
+
+    reminded = told(session, stored_campaigns(session)[-1].id)
+    assert reminded == [slip.employee_id for slip in (long_ago, lost, unknown)]
+
+
+def test_while_all_who_have_not_read_were_told_lately_nobody_is_reminded(session, hr, clock):
+    batch = make_batch()
+    make_payslip(make_employee(), batch, read_at=NOON)
+    [slip] = slips_of(batch, 1)
+    tell(batch, (slip, {"status": PushStatus.SENT, "sent_at": NOON + timedelta(hours=6)}))
+    clock.move_to(NOON + timedelta(hours=13))
+
+    with pytest.raises(RemindedLately):
+        service.remind_unread(hr, batch.id)
+
+    assert len(stored_campaigns(session)) == 1
 
 
 def test_a_draft_reminds_nobody(session, hr):

@@ -73,6 +73,15 @@ def test_what_was_sent_long_ago_is_awaited_no_more(add):
     assert (counts.sent, counts.awaited, counts.is_moving) == (2, 1, True)
 
 
+def test_a_route_that_never_reports_is_not_awaited(add):
+    for route in Route:
+        add(status=PushStatus.SENT, sent_at=utc_now(), route=route)
+
+    counts = queries.count_campaign("payroll:7")
+
+    assert (counts.sent, counts.awaited) == (len(Route), 1)
+
+
 def test_without_a_campaign_nothing_is_counted(session):
     assert queries.count_campaign("payroll:7") == PushCounts(0, 0, 0, 0, 0, 0)
 
