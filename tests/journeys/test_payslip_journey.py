@@ -35,11 +35,11 @@ def tap(phone: Page, what: str) -> Page:
     return page
 
 
-def sign_in_at_the_desk(demo: Demo, desk: Page, phone: Page) -> None:
+def sign_in_at_the_desk(demo: Demo, desk: Page, phone: Page, hr: str = SCHOOL_HR) -> None:
     desk.goto(f"{demo.web}/hr/")
     expect(desk.get_by_text("扫码登录")).to_be_visible()
     keep_picture(desk, "01-desk-sign-in")
-    become(phone, SCHOOL_HR)
+    become(phone, hr)
     phone.get_by_role("button", name="扫一扫").click()
     phone.locator("#screen button", has_text=CHAT).first.click()
     expect(phone.locator("#screen")).to_contain_text("您正在登录工作台")
@@ -56,12 +56,14 @@ def sign_in_at_the_desk(demo: Demo, desk: Page, phone: Page) -> None:
     keep_picture(desk, "03-desk-home")
 
 
-def upload_and_publish(demo: Demo, desk: Page) -> int:
-    """The school's sheet through review to its publication; how many get a slip."""
-    sheet = next((demo.data_dir / "demo").glob("school-2026*.xlsx"))
+def upload_and_publish(
+    demo: Demo, desk: Page, sheet: str = "school-2026*.xlsx", *, is_gradual: bool = False
+) -> int:
+    """A sheet through review to its publication; how many get a slip."""
+    path = next((demo.data_dir / "demo").glob(sheet))
     desk.goto(f"{demo.web}/hr/payroll")
     desk.get_by_role("link", name="上传工资表").first.click()
-    desk.set_input_files("input[type=file]", sheet)
+    desk.set_input_files("input[type=file]", path)
     desk.locator("main form button[type=submit]").click()
     expect(desk.locator("#held")).to_be_visible(timeout=30_000)
     keep_picture(desk, "04-review-held-rows")
@@ -73,9 +75,17 @@ def upload_and_publish(demo: Demo, desk: Page) -> int:
     publish = desk.get_by_role("button", name=re.compile("发布给"))
     people = int(re.sub(r"\D", "", publish.inner_text()))
     publish.click()
+    if is_gradual:
+        desk.get_by_role("dialog").get_by_label("先发一小部分").check()
     desk.get_by_role("dialog").get_by_role("button", name="发布", exact=True).click()
     expect(desk.locator("#figures")).to_be_visible()
     return people
+
+
+def messages(demo: Demo) -> dict[str, int]:
+    """What became of the messages that the sandbox was given, in all journeys of this demo."""
+    stats = requests.get(f"{demo.sandbox}/_sandbox/stats", timeout=5).json()["messages"]
+    return {name: stats.get(name, 0) for name in ("accepted", "duplicates")}
 
 
 def test_a_payroll_is_published_read_confirmed_and_asked_about(
@@ -87,6 +97,7 @@ def test_a_payroll_is_published_read_confirmed_and_asked_about(
         page.on("pageerror", lambda error: problems.append(str(error)))
     phone.goto(demo.sandbox)
 
+    before = messages(demo)
     sign_in_at_the_desk(demo, desk, phone)
     people = upload_and_publish(demo, desk)
     assert people > 600
@@ -95,9 +106,9 @@ def test_a_payroll_is_published_read_confirmed_and_asked_about(
     expect(desk.locator("#figures")).to_contain_text("数字会自动更新", timeout=120_000)
     expect(desk.locator("#recipients tbody tr").first).to_contain_text("已送达")
     keep_picture(desk, "06-published")
-    stats = requests.get(f"{demo.sandbox}/_sandbox/stats", timeout=5).json()["messages"]
-    assert stats["accepted"] == people - 3
-    assert stats["duplicates"] == 0
+    after = messages(demo)
+    assert after["accepted"] - before["accepted"] == people - 3
+    assert after["duplicates"] == before["duplicates"]
 
     name = desk.locator("table tbody tr").first.locator("th").inner_text().strip()
     become(phone, f"{name}（学校）")
