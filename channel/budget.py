@@ -8,6 +8,7 @@ counts.
 
 import hashlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -18,6 +19,7 @@ from redis.exceptions import NoScriptError, RedisError
 from channel.limits import CHINA_DAY, Limit, limits_of
 from channel.wechat.errors import WeChatUnreachable
 from core.log import logger
+from core.metrics import Gauge
 from core.redis import PREFIX, redis
 from domain.directory.accounts import ChannelKind
 
@@ -137,29 +139,55 @@ def may_learn(owner: str, api: str) -> bool:
 
 
 def list_budgets() -> list[BudgetRow]:
-    """What was called lately and what is blocked, in the order of owner, API and window."""
+    """What was called lately and what is blocked, in the order of owner, API and window; two trips
+    to Redis however much it is."""
     now = _redis_now()
-    rows = [_row(member, now) for member in sorted(cast(set[str], redis().smembers(_REGISTRY)))]
-    return [row for row in rows if row is not None]
+    members = sorted(cast(set[str], redis().smembers(_REGISTRY)))
+    with redis().pipeline(transaction=False) as together:
+        for member in members:
+            owner, api, _ = member.split("|", 2)
+            together.pttl(_block_key(owner, api))
+            together.hgetall(f"{PREFIX}budget:{member}")
+        answers = iter(together.execute())
+    rows = {
+        one: _row(one, now, blocked, kept)
+        for one, blocked, kept in zip(members, answers, answers, strict=True)
+    }
+    over = [member for member, row in rows.items() if row is None]
+    if over:
+        redis().srem(_REGISTRY, *over)
+    return [row for row in rows.values() if row is not None]
 
 
-def _row(member: str, now: float) -> BudgetRow | None:
+def _row(member: str, now: float, blocked_ms: int, kept: Mapping[str, str]) -> BudgetRow | None:
     owner, api, window = member.split("|", 2)
-    blocked_ms = cast(int, redis().pttl(_block_key(owner, api)))
     until = datetime.fromtimestamp(now + blocked_ms / 1000, UTC) if blocked_ms > 0 else None
     if not window:
-        if until is None:
-            redis().srem(_REGISTRY, member)
-            return None
-        return BudgetRow(owner, api, "", None, None, None, until)
-    kept = cast(dict[str, str], redis().hgetall(f"{PREFIX}budget:{member}"))
+        return BudgetRow(owner, api, "", None, None, None, until) if until else None
     if "calls" not in kept:
-        redis().srem(_REGISTRY, member)
         return None
     limit, seconds = int(float(kept["calls"])), int(kept["seconds"])
     is_current = _window_number(now, seconds) == int(kept["window"])
     used = int(kept["used"]) if is_current else 0
     return BudgetRow(owner, api, window, used, max(0, limit - used), limit, until)
+
+
+def _calls_left() -> dict[tuple[str, ...], float]:
+    """Nothing is left of what the platform blocked."""
+    return {
+        (row.owner, row.api, row.window): 0.0 if row.blocked_until else float(row.left or 0)
+        for row in list_budgets()
+    }
+
+
+GAUGES = (
+    Gauge(
+        "xinqiao_budget_left_calls",
+        "Calls that may still be made in the current window",
+        _calls_left,
+        ("owner", "api", "window"),
+    ),
+)
 
 
 def _window_seconds(strikes: int) -> int:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from channel import calls
 from channel.alarms import note_alarm
 from channel.budget import BudgetExhausted
 from channel.platform import PlatformClient
@@ -47,6 +48,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     except BaseException:
         close()
         raise
+    finally:
+        calls.write_down()
 
 
 _sessions: dict[str, aiohttp.ClientSession] = {}
@@ -79,13 +82,14 @@ async def _close_sessions() -> None:
 
 
 class Bulk:
-    """Calls of one path through one account's client, beside each other; ``calls`` of them are
-    expected, and no more are counted ahead."""
+    """Calls of one path through one account's client, beside each other; so many are
+    ``expected``, and no more are counted ahead."""
 
     def __init__(
-        self, client: PlatformClient, base_url: str, path: str, calls: int = GRANT
+        self, client: PlatformClient, base_url: str, path: str, expected: int = GRANT
     ) -> None:
-        self._client, self._path, self._expected = client, path, calls
+        self._client, self._path, self._expected = client, path, expected
+        self._tally = calls.tally_of(path)
         self._url = base_url + path
         self._http = http_session(base_url)
         self._granted, self._counting = 0, asyncio.Lock()
@@ -138,6 +142,10 @@ class Bulk:
         return self._token
 
     async def _exchange(self, token: str, body: bytes) -> Json:
+        with self._tally.call():
+            return await self._send(token, body)
+
+    async def _send(self, token: str, body: bytes) -> Json:
         """Errors of aiohttp name the address, and with it the token: none of it is kept."""
         try:
             async with self._http.post(

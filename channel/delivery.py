@@ -2,14 +2,24 @@
 
 import asyncio
 import time
+from collections import Counter as Counts
 from collections.abc import Mapping
 from datetime import timedelta
+
+from prometheus_client import Counter
 
 from channel import bulk
 from channel.budget import BudgetExhausted
 from channel.bulk import CONNECTIONS
 from channel.retries import Reaction
-from channel.ways import BAD_TEMPLATE, NOT_A_MEMBER, Way, way_of
+from channel.ways import (
+    BAD_TEMPLATE,
+    NO_SUCH_TEMPLATE,
+    NOT_A_MEMBER,
+    Way,
+    wait_for_template,
+    way_of,
+)
 from channel.wechat.errors import WeChatError, WeChatUnreachable
 from core.clock import utc_now
 from core.db import let_go
@@ -25,10 +35,16 @@ SILENCES = 50
 AFTER_SILENCE = timedelta(seconds=15)
 AFTER_ALARM = timedelta(minutes=5)
 
+TRIES = Counter(
+    "xinqiao_push_tries_total",
+    "Tries to send a message by what became of them",
+    ["route", "outcome"],
+)
+OUTCOMES = {PushStatus.CREATED: "postponed"}  # not asked: it is tried later
+
 # What trying again cannot change, and the ledger's word for it. All else is worth another try.
 PERMANENT = {
     40003: "openid",  # the openid belongs to another account
-    40037: BAD_TEMPLATE,  # the template was removed from the account
     40165: BAD_TEMPLATE,  # the mini-program has no such page
     41030: BAD_TEMPLATE,  # the same of a subscription message
     43004: "not-following",  # the receiver does not follow us
@@ -48,7 +64,16 @@ def deliver(claimed: ClaimedChunk) -> dict[int, PushOutcome]:
     routes = {push.route for push in claimed.pushes}
     ways = {route: way_of(claimed, route) for route in routes}
     let_go()
-    return bulk.run(_Delivery(ways, claimed).run())
+    outcomes = bulk.run(_Delivery(ways, claimed).run())
+    _count(claimed, outcomes)
+    return outcomes
+
+
+def _count(claimed: ClaimedChunk, outcomes: Mapping[int, PushOutcome]) -> None:
+    """A chunk at once: a write for each message would cost more than the message may."""
+    tries = Counts((push.route, outcomes[push.id].status) for push in claimed.pushes)
+    for (route, status), count in tries.items():
+        TRIES.labels(route.value, OUTCOMES.get(status, status.value)).inc(count)
 
 
 class _Delivery:
@@ -95,6 +120,8 @@ class _Delivery:
 
     def _refused(self, route: Route, error: WeChatError, way: "Way") -> PushOutcome:
         reaction = way.note_refusal(error.errcode)
+        if error.errcode == NO_SUCH_TEMPLATE:
+            return self._stopped.setdefault(route, wait_for_template(route))
         reason = PERMANENT.get(error.errcode)
         if reason:
             return PushOutcome(PushStatus.PERMANENT_FAILURE, errcode=error.errcode, reason=reason)

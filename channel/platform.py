@@ -17,6 +17,7 @@ from channel.alarms import note_alarm
 from channel.answers import Answer, CursorPage, read
 from channel.breaker import open_after, refuse_while_open
 from channel.budget import Caller, Priority
+from channel.calls import counted
 from channel.limits import COUNTED_PER_PERSON
 from channel.retries import MOST_REPEATS, Reaction, delay_seconds, is_worth_repeating, reaction_to
 from channel.tokens import FetchedToken, TokenKind, TokenStore
@@ -194,7 +195,8 @@ class PlatformClient(ABC):
     def _exchange(self, request: Request, send: Send[T]) -> T:
         self.take_some(request.path, 1)
         try:
-            return send(self._http, self._api_url, request)
+            with counted(request.path):
+                return send(self._http, self._api_url, request)
         except WeChatError as error:
             self.note_refusal(request.path, error.errcode)
             raise

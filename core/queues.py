@@ -1,13 +1,19 @@
 """Background work: named queues, named jobs, enqueued only after the commit and by id only."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from redis.exceptions import RedisError
 from rq import Queue, Retry
 from rq.exceptions import DuplicateJobError
+from rq.job import Job as RqJob
+from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
+from core.clock import utc_now
 from core.db import after_commit
 from core.log import logger
 from core.redis import queue_redis
@@ -15,6 +21,8 @@ from core.redis import queue_redis
 # What a worker keeps of a finished or failed job; the ledger in the database is the truth.
 RESULT_TTL_SECONDS = 60
 FAILURE_TTL_SECONDS = 7 * 24 * 3600
+# Among so many at its head the oldest job of a queue is looked for: urgent ones go before it.
+LOOKED_AT = 10
 
 
 class QueueName(StrEnum):
@@ -35,6 +43,8 @@ class Job(StrEnum):
     SEND_PUSHES = "workers.jobs.send_pushes"
     READ_PAYROLL_SHEET = "workers.jobs.read_payroll_sheet"
     SWEEP = "workers.jobs.sweep"
+    ENQUEUE_TEMPLATE_SYNCS = "workers.jobs.enqueue_template_syncs"
+    SYNC_TEMPLATES = "workers.jobs.sync_templates"
 
 
 TIMEOUT_SECONDS = {
@@ -44,6 +54,8 @@ TIMEOUT_SECONDS = {
     Job.SEND_PUSHES: 120,
     Job.READ_PAYROLL_SHEET: 600,
     Job.SWEEP: 120,
+    Job.ENQUEUE_TEMPLATE_SYNCS: 60,
+    Job.SYNC_TEMPLATES: 120,
 }
 
 
@@ -54,6 +66,50 @@ def get_queue(name: QueueName) -> Queue:
 def queue_length(name: QueueName) -> int:
     """How many jobs wait."""
     return get_queue(name).count
+
+
+def oldest_wait(name: QueueName) -> timedelta:
+    """How long the oldest waiting job has waited."""
+    now = utc_now()
+    since = [job.enqueued_at for job in _jobs(get_queue(name).get_job_ids(0, LOOKED_AT))]
+    return now - min((at for at in since if at), default=now)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedJob:
+    """A job that was given up. ``error`` is the last traceback and may hold anything."""
+
+    id: str
+    job: str | None
+    args: tuple[Any, ...]
+    failed_at: datetime | None
+    error: str
+
+
+def count_failed_jobs(name: QueueName) -> int:
+    return _failed(name).get_job_count(cleanup=False)
+
+
+def list_failed_jobs(name: QueueName, limit: int) -> list[FailedJob]:
+    """The newest first."""
+    ids = _failed(name).get_job_ids(0, limit - 1, desc=True, cleanup=False)
+    return [_failed_job(job) for job in _jobs(ids)]
+
+
+def _failed(name: QueueName) -> FailedJobRegistry:
+    return FailedJobRegistry(queue=get_queue(name))
+
+
+def _failed_job(job: RqJob) -> FailedJob:
+    result = job.latest_result()
+    error = (result.exc_string if result else None) or ""
+    return FailedJob(job.id, job.func_name, tuple(job.args), job.ended_at, error)
+
+
+def _jobs(ids: Sequence[str]) -> list[RqJob]:
+    """Without those that are gone meanwhile."""
+    found = RqJob.fetch_many(ids, connection=queue_redis(), serializer=JSONSerializer)
+    return [job for job in found if job]
 
 
 def enqueue(queue: QueueName, job: Job, *args: int | str, is_urgent: bool = False) -> None:

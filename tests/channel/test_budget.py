@@ -293,3 +293,28 @@ def test_every_limit_names_its_source():
     for limit in (limit for table in tables for limit in table):
         assert limit.source.startswith("https://")
         assert limit.calls > 0
+
+
+def test_what_is_left_is_a_gauge_and_a_block_leaves_nothing(limited, redis):
+    limited(day(10))
+    take(BANK, API, Priority.WELCOME, 3)
+    (gauge,) = budget.GAUGES
+
+    assert gauge.ask() == {("wx1", API, "day"): 7.0}
+    budget.block("wx1", API)
+
+    assert gauge.ask() == {("wx1", API, "day"): 0.0, ("wx1", API, ""): 0.0}
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_budgets_are_listed_in_three_trips_however_many(limited, redis, monkeypatch, count):
+    limited(day(10))
+    for number in range(count):
+        take(Caller(ChannelKind.OFFICIAL_ACCOUNT, f"wx{number}"), API, Priority.WELCOME)
+    asked = []
+    real = redis.execute_command
+    monkeypatch.setattr(redis, "execute_command", lambda *a, **k: asked.append(a) or real(*a, **k))
+
+    assert len(budget.list_budgets()) == count
+
+    assert [command[0] for command in asked] == ["TIME", "SMEMBERS"]  # and one pipeline

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import time_machine
+from prometheus_client import REGISTRY
 
 from channel import budget, bulk, clients, delivery, ways
 from channel.alarms import list_alarms
@@ -425,3 +426,35 @@ def test_no_token_and_no_person_is_in_the_log_or_in_an_outcome(account, platform
     assert platform.calls[0].token == "t0ken-1"
     assert "t0ken" not in said
     assert "oPerson" not in said
+
+
+# --- what is counted --------------------------------------------------------------------------
+
+
+def test_tries_are_counted_by_route_and_outcome(account, platform):
+    platform.answer = lambda call: {"errcode": 43101 if call.body["touser"][-1] == "1" else 0}
+
+    def tries(outcome):
+        labels = {"route": "template", "outcome": outcome}
+        return REGISTRY.get_sample_value("xinqiao_push_tries_total", labels) or 0
+
+    def called(errcode):
+        labels = {"api": TEMPLATE_SEND, "errcode": errcode}
+        return REGISTRY.get_sample_value("xinqiao_platform_calls_total", labels) or 0
+
+    before = tries("sent"), tries("permanent-failure"), called("0"), called("43101")
+
+    deliver(chunk(account, 3))
+
+    after = tries("sent"), tries("permanent-failure"), called("0"), called("43101")
+    assert [new - old for new, old in zip(after, before, strict=True)] == [2, 1, 2, 1]
+
+
+def test_what_was_not_asked_is_counted_as_postponed(account, platform, monkeypatch):
+    monkeypatch.setattr(delivery, "BEGIN_WITHIN_SECONDS", -1)
+    labels = {"route": "template", "outcome": "postponed"}
+    before = REGISTRY.get_sample_value("xinqiao_push_tries_total", labels) or 0
+
+    deliver(chunk(account, 2))
+
+    assert REGISTRY.get_sample_value("xinqiao_push_tries_total", labels) == before + 2

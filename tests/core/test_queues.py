@@ -1,8 +1,10 @@
 """Jobs follow the commit; when Redis is away, the row is still there."""
 
 import logging
+from datetime import timedelta
 
 import pytest
+import time_machine
 from rq.serializers import JSONSerializer
 from sqlalchemy import select
 
@@ -12,14 +14,18 @@ from core.db import transaction
 from core.queues import (
     Job,
     QueueName,
+    count_failed_jobs,
     enqueue,
     enqueue_after_commit,
     enqueue_many_after_commit,
     enqueue_once,
     get_queue,
+    list_failed_jobs,
+    oldest_wait,
 )
 from core.redis import connect
 from domain.directory.models import Org, OrgKind
+from workers.worker import work
 
 
 @pytest.fixture
@@ -124,3 +130,45 @@ def test_when_redis_is_away_the_row_is_kept_and_it_is_logged(session, caplog, re
         "FEED_PUSHES",
         2,
     )
+
+
+# --- what operations are told ---------------------------------------------------------------
+
+
+def test_a_queue_is_as_old_as_its_oldest_job(queue):
+    now = utc_now()
+    assert oldest_wait(QueueName.PUSH) == timedelta(0)
+    for minutes, is_urgent in ((5, False), (3, False), (1, True)):
+        with time_machine.travel(now - timedelta(minutes=minutes), tick=False):
+            enqueue(QueueName.PUSH, Job.FEED_PUSHES, 7, is_urgent=is_urgent)
+
+    with time_machine.travel(now, tick=False):
+        assert oldest_wait(QueueName.PUSH) == timedelta(minutes=5)
+        assert oldest_wait(QueueName.INBOX) == timedelta(0)
+
+
+def test_a_job_that_is_gone_while_it_is_looked_for_does_not_count(queue):
+    enqueue(QueueName.PUSH, Job.FEED_PUSHES, 7)
+    (job,) = get_queue(QueueName.PUSH).jobs
+    job.delete(remove_from_queue=False)
+
+    assert oldest_wait(QueueName.PUSH) == timedelta(0)
+
+
+def test_jobs_that_were_given_up_are_listed_newest_first(app, queue, monkeypatch):
+    def fail(account_id):
+        raise LookupError(f"account {account_id}")
+
+    monkeypatch.setattr("workers.jobs.campaigns.feed", fail)
+    for account_id in (7, 8):
+        enqueue(QueueName.PUSH, Job.FEED_PUSHES, account_id)
+        work(app, QueueName.PUSH, burst=True)
+
+    assert count_failed_jobs(QueueName.PUSH) == 2
+    newest, first = list_failed_jobs(QueueName.PUSH, 5)
+    assert {newest.args, first.args} == {(7,), (8,)}
+    assert newest.job == Job.FEED_PUSHES.value
+    assert newest.failed_at >= first.failed_at
+    assert newest.error.splitlines()[-1] == f"LookupError: account {newest.args[0]}"
+    assert len(list_failed_jobs(QueueName.PUSH, 1)) == 1
+    assert count_failed_jobs(QueueName.INBOX) == 0

@@ -1,7 +1,6 @@
 """``xinqiao run``, ``worker``, ``timetable``: the processes of production, one by one."""
 
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -11,6 +10,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 
+from core.metrics import FOLDER, count_together, metrics_folder
 from core.queues import QueueName
 from core.settings import Settings, get_settings
 from workers import timetable as timetable_loop
@@ -28,8 +28,8 @@ def run(server: str) -> None:
     settings = get_settings()
     command = (_granian if server == "granian" else _gunicorn)(settings)
     # The server replaces this process: signals reach it directly, and the metrics library sees
-    # the folder in which the web processes count together before it is imported.
-    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": _empty_metrics_dir(settings)}
+    # the folder in which all processes count together before it is imported.
+    environment = {**os.environ, FOLDER: str(metrics_folder(settings.data_dir))}
     os.execve(command[0], command, environment)  # noqa: S606 -- our own command, no shell
 
 
@@ -60,14 +60,6 @@ def _gunicorn(settings: Settings) -> list[str]:
     ]
 
 
-def _empty_metrics_dir(settings: Settings) -> str:
-    """The counts of the last start are not this one's."""
-    folder = settings.data_dir.resolve() / "metrics"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return str(folder)
-
-
 @click.command()
 @click.argument("queues", nargs=-1, type=click.Choice(QUEUES))
 @click.option("--burst", is_flag=True, help="End when the (one) queue is empty.")
@@ -75,6 +67,7 @@ def _empty_metrics_dir(settings: Settings) -> str:
 def worker(queues: tuple[str, ...], burst: bool) -> None:
     """Work on one queue; without a name, keep one process for each queue."""
     if len(queues) == 1:
+        count_together(get_settings().data_dir)
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy's own method
         work(app, QueueName(queues[0]), burst=burst)
         return
