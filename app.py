@@ -6,6 +6,7 @@ from flask import Flask
 from flask.cli import FlaskGroup
 from flask_migrate import Migrate
 
+from channel import budget
 from channel.pages import account, binding, desk, member, payslips
 from channel.pages import signin as me_signin
 from channel.signin import (
@@ -23,6 +24,7 @@ from channel.workbench import audit, front, home, payroll, pushes, questions, ro
 from channel.workbench import signin as desk_signin
 from channel.workbench.ops import inbox as ops_inbox
 from channel.workbench.ops import overview, templates, usage
+from channel.workbench.ops import pushes as ops_pushes
 from core import health, metrics
 from core.db import db, init_db
 from core.log import setup_logging
@@ -32,6 +34,7 @@ from core.settings import Settings, get_settings
 from core.web import door, init_web, json_refusal, page_refusal, public_guard
 from domain.inbox import queries as inbox_queries
 from domain.pushes import queries as push_queries
+from domain.pushes import stuck
 from workers.commands import register_commands, register_lone_commands
 
 
@@ -45,7 +48,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_security(settings)
     measure_requests(app)  # first, so that what the CSRF check refuses is measured too
     init_web(app, settings)
-    show_gauges(*inbox_queries.GAUGES, *push_queries.GAUGES)
+    show_gauges(*inbox_queries.GAUGES, *push_queries.GAUGES, *stuck.GAUGES, *budget.GAUGES)
     open_doors(app)
     register_commands(app)
     return app
@@ -76,7 +79,7 @@ def open_doors(app: Flask) -> None:
     )  # fmt: skip
     door(
         app, "ops", "/ops", workbench_guard, page_refusal,
-        overview.bp, ops_inbox.bp, templates.bp, usage.bp,
+        overview.bp, ops_inbox.bp, ops_pushes.bp, templates.bp, usage.bp,
     )  # fmt: skip
 
 

@@ -61,6 +61,12 @@ NAV = (
         "查看哪条消息用哪个模板，预览发给一个人的样子",
         Permission.ACCOUNTS_READ,
     ),
+    NavItem(
+        "ops.pushes.index",
+        "发送异常",
+        "查看停住的和不会再发的消息，以及怎么办",
+        Permission.ACCOUNTS_READ,
+    ),
     NavItem("ops.usage.index", "接口用量", "查看接口的用量、额度和告警", Permission.ACCOUNTS_READ),
     NavItem("hr.audit.index", "操作记录", "查看谁在什么时候做了什么", Permission.AUDIT_READ),
 )

@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 
 import pytest
 import responses
@@ -8,6 +9,7 @@ from flask.testing import FlaskCliRunner
 from app import cli
 from channel.breaker import breaker_state, open_after
 from channel.tokens import FetchedToken, TokenKind, TokenStore
+from core.clock import utc_now
 from core.redis import redis
 from core.settings import SANDBOX_WECHAT
 from domain.directory.access import Actor
@@ -20,7 +22,16 @@ from domain.directory.channel_accounts import (
 from domain.directory.service import accept_invitation
 from domain.inbox.intake import Callback, accept
 from domain.inbox.models import InboxEvent, InboxState
-from tests.factories import make_channel_account, make_hr, make_identity, make_org
+from domain.pushes.models import CampaignStatus, PushStatus
+from tests.factories import (
+    make_campaign,
+    make_channel_account,
+    make_employee,
+    make_hr,
+    make_identity,
+    make_org,
+    make_push,
+)
 from workers.commands.demo import demo
 
 AES_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
@@ -355,6 +366,68 @@ def test_the_doctor_names_the_cure(run, answer, says, advice):
 
 
 # --- demo and bench -------------------------------------------------------------------------
+
+
+# --- pushes ---------------------------------------------------------------------------------
+
+
+def test_nothing_stuck_is_nothing_to_say(run):
+    quiet = run.invoke(args=["pushes", "stuck"])
+
+    assert (quiet.exit_code, quiet.output) == (0, "")
+
+
+def test_what_is_stuck_is_told_with_ids_only(run):
+    account = make_channel_account(name="bank-oa")
+    push = make_push(
+        make_employee(name="欧阳修"),
+        account,
+        status=PushStatus.SENDING,
+        due_at=utc_now() - timedelta(hours=1),
+    )
+
+    told = run.invoke(args=["pushes", "stuck", "--json"])
+    read = run.invoke(args=["pushes", "stuck"])
+
+    assert (told.exit_code, read.exit_code) == (1, 1)
+    line = json.loads(told.output)
+    assert line.pop("age_seconds") // 60 == 60
+    assert line == {
+        "kind": "dead-claim",
+        "campaign": push.campaign_id,
+        "account": "bank-oa",
+        "count": 1,
+    }
+    assert "timetable" in read.output
+    assert "欧阳" not in told.output + read.output
+
+
+def test_what_is_unknown_is_listed_and_alarms_nobody(run):
+    campaign = make_campaign(make_channel_account(), status=CampaignStatus.FINISHED)
+    make_push(make_employee(), make_channel_account(), campaign=campaign, status=PushStatus.UNKNOWN)
+
+    told = run.invoke(args=["pushes", "stuck", "--json"])
+
+    assert told.exit_code == 0
+    assert json.loads(told.output)["kind"] == "unknown"
+
+
+def test_what_was_given_up_is_counted_by_reason(run):
+    lost = {"status": PushStatus.PERMANENT_FAILURE, "reason": "template", "errcode": 40037}
+    push = make_push(make_employee(), make_channel_account(name="bank-oa"), **lost)
+
+    told = run.invoke(args=["pushes", "dead", "--json"])
+    read = run.invoke(args=["pushes", "dead"])
+
+    assert json.loads(told.output) == {
+        "account": "bank-oa",
+        "status": "permanent-failure",
+        "reason": "template",
+        "errcode": 40037,
+        "count": 1,
+        "campaign": push.campaign_id,
+    }
+    assert "消息模板没有配置好" in read.output
 
 
 def test_a_taken_port_is_said_at_once(tmp_path):

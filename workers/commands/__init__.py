@@ -11,11 +11,12 @@ from workers.commands.doctor import doctor
 from workers.commands.inbox import inbox
 from workers.commands.payroll import payroll
 from workers.commands.prepare import prepare_demo
+from workers.commands.pushes import pushes
 from workers.commands.run import run, timetable, worker
 
 # These need no application: they make one for their children, or none at all.
 ALONE = (demo, run, payroll, bench)
-WITHIN_APP = (prepare_demo, worker, timetable, accounts, orgs, users, inbox, doctor)
+WITHIN_APP = (prepare_demo, worker, timetable, accounts, orgs, users, inbox, pushes, doctor)
 
 
 def register_commands(app: Flask) -> None:

@@ -1,5 +1,7 @@
 """The pages of operations in a real browser: scripts, and a laptop's and a phone's width."""
 
+from datetime import timedelta
+
 import pytest
 from playwright.sync_api import expect
 
@@ -10,12 +12,15 @@ from channel.budget import Caller, Priority
 from channel.checkup.findings import Check, Verdict, finding
 from channel.checkup.service import Checkup, _keep
 from core.clock import utc_now
+from core.queues import FailedJob
 from domain.directory.accounts import ChannelKind
 from domain.inbox.models import InboxState
 from domain.inbox.service import claim, record_processed
+from domain.pushes.models import PushStatus
 from tests.channel.workbench.conftest import LAPTOP, PHONE, TOO_SMALL, TOO_WIDE
 from tests.channel.workbench.ops.test_templates import found, know
-from tests.factories import make_binding, make_channel_account, make_employee
+from tests.factories import make_binding, make_channel_account, make_employee, make_push
+from tests.journeys.conftest import SCREENSHOTS
 
 pytestmark = pytest.mark.browser
 
@@ -126,6 +131,30 @@ def test_every_page_fits_a_laptop_and_a_phone(desk, everything):
             assert desk.evaluate(TOO_WIDE) <= 0, f"{path} is wider than {size['width']} px"
             assert desk.evaluate(CUT_OFF) == [], f"{path} is cut off at {size['width']} px"
             assert desk.evaluate(TOO_SMALL) == [], f"{path} is hard to tap"
+
+
+def test_what_is_wrong_with_messages_fits_a_laptop_and_a_phone(desk, account, monkeypatch):
+    late = utc_now() - timedelta(hours=30)
+    long_name = make_channel_account(name="an-official-account-of-a-long-name")
+    for status, more in (
+        (PushStatus.SENDING, {"due_at": late}),
+        (PushStatus.UNKNOWN, {}),
+        (PushStatus.PERMANENT_FAILURE, {"reason": "template", "errcode": 9300001}),
+    ):
+        make_push(make_employee(), long_name, status=status, **more)
+    error = "sqlalchemy.exc.OperationalError: " + "(a.very.long.Name) " * 9
+    job = FailedJob("1", "workers.jobs.send_pushes", (1, 1_000_001, 1_001_000), utc_now(), error)
+    monkeypatch.setattr("channel.workbench.ops.pushes.list_failed_jobs", lambda *_: [job])
+    for size in (LAPTOP, PHONE):
+        desk.set_viewport_size(size)
+        desk.goto("/ops/pushes")
+        expect(desk.locator("#pushes tbody tr")).to_have_count(4)
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        desk.screenshot(path=SCREENSHOTS / f"ops-pushes-{size['width']}.png", full_page=True)
+
+        assert desk.evaluate(TOO_WIDE) <= 0, f"wider than {size['width']} px"
+        assert desk.evaluate(CUT_OFF) == [], f"cut off at {size['width']} px"
+        assert desk.evaluate(TOO_SMALL) == []
 
 
 def test_the_pages_of_templates_fit_a_laptop_and_a_phone(desk, account, app_account):
