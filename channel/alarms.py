@@ -37,11 +37,32 @@ class Alarm:
 
 def note_alarm(account_id: int, api: str, errcode: int) -> None:
     """Never fails: the call that was refused has its own error to tell."""
+    _say(account_id, api, errcode)
+    _keep(f"{account_id}|{errcode}|{api}")
+
+
+def note_alarm_hourly(account_id: int, api: str, errcode: int) -> None:
+    """What is refused again with every message is said once an hour, and shown as long as it
+    lasts."""
+    row = f"{account_id}|{errcode}|{api}"
+    try:
+        is_new = redis().set(f"{PREFIX}alarms:said:{row}", 1, nx=True, ex=ALARM_SECONDS)
+    except RedisError:
+        is_new = True
+    if is_new:
+        _say(account_id, api, errcode)
+    _keep(row)
+
+
+def _say(account_id: int, api: str, errcode: int) -> None:
     logger.error(
         "platform needs a person", extra={"account_id": account_id, "api": api, "errcode": errcode}
     )
     RAISED.labels(str(account_id), api, str(errcode)).inc()
-    row, now = f"{account_id}|{errcode}|{api}", utc_now().timestamp()
+
+
+def _keep(row: str) -> None:
+    now = utc_now().timestamp()
     try:
         _forget_old(now)
         with redis().pipeline() as together:

@@ -9,13 +9,13 @@ from typing import Any
 from jinja2 import TemplateError
 from redis.exceptions import RedisError
 
-from channel.alarms import note_alarm
+from channel.alarms import note_alarm_hourly
 from channel.budget import Priority
 from channel.bulk import Bulk
 from channel.caps import take_for_member, take_sms
 from channel.clients import miniprogram_client, official_account_client, wecom_client
 from channel.links import entry_url
-from channel.message_texts import compose, in_brief, in_words
+from channel.message_texts import TITLES, compose, in_brief, in_words
 from channel.platform import PlatformClient
 from channel.retries import Reaction
 from channel.sms import (
@@ -29,6 +29,7 @@ from channel.sms import (
     sms_gateway,
 )
 from channel.template_fields import FieldRefused
+from channel.template_sync import ask_for_sync
 from channel.wechat.miniprogram import SUBSCRIPTION_SEND, MiniprogramMessage
 from channel.wechat.outgoing import TEMPLATE_SEND, TemplateMessage
 from channel.wechat.transport import Json
@@ -39,7 +40,7 @@ from core.security import blind_index
 from core.settings import get_settings
 from domain.directory.channel_accounts import channel_account, title_of
 from domain.directory.errors import AccountUnknown
-from domain.directory.message_templates import find_template
+from domain.directory.message_templates import find_template, has_lost_template
 from domain.pushes.claims import ClaimedChunk, PushToSend
 from domain.pushes.models import MessageKind, PushStatus, Route
 from domain.pushes.outcomes import PushOutcome
@@ -47,6 +48,9 @@ from domain.pushes.policy import REPEATABLE_FOR, quiet_until
 
 BAD_TEMPLATE = "template"
 NO_SUCH_TEMPLATE, VALUE_REFUSED = 40037, 47003
+ABOUT_THE_TEMPLATE = frozenset({NO_SUCH_TEMPLATE, VALUE_REFUSED})
+# A dead template is looked at again so soon; nobody is passed on to a text message meanwhile.
+TEMPLATE_WAIT = timedelta(minutes=10)
 NOT_A_MEMBER = "not-a-member"
 NO_ACCOUNT = "no-account"
 MEMBER_LIMIT = "member-limit"
@@ -69,6 +73,10 @@ PRIORITIES = {
 
 class TemplateMissing(Exception):
     """The account has no template that carries this message."""
+
+
+class TemplateGone(Exception):
+    """It had one: a person has to decide what becomes of all who wait for this message."""
 
 
 class NoGateway(Exception):
@@ -95,6 +103,7 @@ class _ApiWay(Way):
     def __init__(self, client: PlatformClient, base_url: str, claimed: ClaimedChunk) -> None:
         self._client, self._base_url, self._claimed = client, base_url, claimed
         self._bulk: Bulk | None = None
+        self._alarms: set[int] = set()
 
     async def send(self, push: PushToSend) -> PushOutcome:
         if self._bulk is None:
@@ -104,6 +113,12 @@ class _ApiWay(Way):
         return self._outcome(await self._bulk.post(body))
 
     def note_refusal(self, errcode: int) -> Reaction:
+        if errcode in ABOUT_THE_TEMPLATE and errcode not in self._alarms:
+            self._alarms.add(errcode)
+            account_id = self._client.account_id
+            note_alarm_hourly(account_id, f"{self.path}#{self._claimed.kind}", errcode)
+            if errcode == NO_SUCH_TEMPLATE:
+                ask_for_sync(account_id)
         return self._client.note_refusal(self.path, errcode)
 
     @abstractmethod
@@ -265,13 +280,27 @@ def _template(account_id: int, path: str, claimed: ClaimedChunk) -> tuple[str, d
     operations see as one alarm with the errcode that it would have had."""
     template = find_template(account_id, claimed.kind.value)
     if template is None:
-        note_alarm(account_id, f"{path}#{claimed.kind}", NO_SUCH_TEMPLATE)
-        raise TemplateMissing
+        note_alarm_hourly(account_id, f"{path}#{claimed.kind}", NO_SUCH_TEMPLATE)
+        is_lost = has_lost_template(account_id, claimed.kind.value, TITLES[claimed.kind])
+        raise TemplateGone if is_lost else TemplateMissing
     try:
         return template.template_id, compose(claimed.kind, claimed.params, template.choices)
     except FieldRefused as refused:
-        note_alarm(account_id, f"{path}#{claimed.kind}.{refused.field}", VALUE_REFUSED)
+        note_alarm_hourly(account_id, f"{path}#{claimed.kind}.{refused.field}", VALUE_REFUSED)
         raise
+
+
+def wait_for_template(route: Route) -> PushOutcome:
+    """Everybody else on this step waits too, and nobody's tries are used up."""
+    later = utc_now() + TEMPLATE_WAIT
+    held_until = later if route is Route.TEMPLATE else None
+    return PushOutcome(
+        PushStatus.CREATED,
+        reason=BAD_TEMPLATE,
+        due_at=later,
+        held_until=held_until,
+        holds_kind_only=True,
+    )
 
 
 WAYS: dict[Route, type[TemplateWay | MiniprogramWay | WecomWay | SmsWay]] = {
@@ -288,6 +317,8 @@ def way_of(claimed: ClaimedChunk, route: Route) -> Way | PushOutcome:
         return WAYS[route](claimed)
     except AccountUnknown as error:  # switched off: it may be switched on again
         return PushOutcome(PushStatus.TEMPORARY_FAILURE, reason=error.code)
+    except TemplateGone:
+        return wait_for_template(route)
     except (TemplateError, TemplateMissing, FieldRefused):
         return PushOutcome(PushStatus.PERMANENT_FAILURE, reason=BAD_TEMPLATE)
     except NoGateway:

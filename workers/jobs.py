@@ -1,6 +1,6 @@
 """Every background job: thin, and harmless when it runs twice."""
 
-from channel import delivery, events, listeners
+from channel import delivery, events, listeners, template_sync
 from core.log import logger
 from domain.inbox import service as inbox
 from domain.payroll import service as payroll
@@ -38,6 +38,14 @@ def send_pushes(campaign_id: int, first_id: int, last_id: int) -> None:
         campaigns.chunk_done(chunk)
 
     write_behind.hand(write_down)
+
+
+def enqueue_template_syncs() -> None:
+    template_sync.enqueue_turn()
+
+
+def sync_templates(channel_account_id: int) -> None:
+    template_sync.sync(channel_account_id)
 
 
 def read_payroll_sheet(batch_id: int) -> None:

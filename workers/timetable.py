@@ -24,7 +24,10 @@ class Entry:
         return f"cron-{self.job.name.lower()}-{int(now // self.every_seconds)}"
 
 
-ENTRIES = (Entry(Job.SWEEP, QueueName.URGENT, every_seconds=5),)
+ENTRIES = (
+    Entry(Job.SWEEP, QueueName.URGENT, every_seconds=5),
+    Entry(Job.ENQUEUE_TEMPLATE_SYNCS, QueueName.URGENT, every_seconds=3600),
+)
 
 
 def run(stop: threading.Event) -> None:

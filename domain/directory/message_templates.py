@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 
 from core.clock import utc_now
 from core.db import reading, transaction
@@ -95,7 +95,7 @@ def sync_templates(
             session.add(row)
         removed = [row for row in rows.values() if row.removed_at is None]
         for row in removed:
-            row.removed_at, row.kind = now, None
+            row.removed_at = now
         audit.record(
             session,
             actor,
@@ -144,6 +144,15 @@ def find_template(account_id: int, kind: str) -> TemplateRow | None:
         )
     )
     return None if row is None else _row(row)
+
+
+def has_lost_template(account_id: int, kind: str, title: str) -> bool:
+    """Whether a template that carried this message was removed, or one with its title changed."""
+    row = MessageTemplate
+    is_removed = and_(row.kind == kind, row.removed_at.is_not(None))
+    is_changed = and_(row.title == title, row.changed_at.is_not(None))
+    found = select(row.id).where(row.channel_account_id == account_id, or_(is_removed, is_changed))
+    return reading().scalar(found.limit(1)) is not None
 
 
 def _row(row: MessageTemplate) -> TemplateRow:

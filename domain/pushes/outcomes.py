@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -17,7 +17,14 @@ from domain.pushes.addresses import remember
 from domain.pushes.campaigns import Chunk
 from domain.pushes.claims import ClaimedChunk, PushToSend
 from domain.pushes.ledger import change, grouped, send_after_commit, tried_entry
-from domain.pushes.models import Campaign, CampaignStatus, Push, PushStatus, Route
+from domain.pushes.models import (
+    Campaign,
+    CampaignStatus,
+    MessageKind,
+    Push,
+    PushStatus,
+    Route,
+)
 from domain.pushes.policy import after_lost_answer, next_route, retry_delay
 
 GAVE_UP = "gave-up"
@@ -27,7 +34,7 @@ GAVE_UP = "gave-up"
 class PushOutcome:
     """What the platform said; ``status`` is SENT, a failure, UNKNOWN when it said nothing, or
     CREATED when it was not asked: then ``due_at`` says when it may be. ``held_until``: the whole
-    account has to wait so long."""
+    account has to wait so long, or only its campaigns of this kind."""
 
     status: PushStatus
     msgid: str | None = None
@@ -35,6 +42,7 @@ class PushOutcome:
     reason: str | None = None
     due_at: datetime | None = None
     held_until: datetime | None = None
+    holds_kind_only: bool = False
 
 
 def record_outcomes(claimed: ClaimedChunk, outcomes: Mapping[int, PushOutcome]) -> None:
@@ -59,9 +67,7 @@ def record_outcomes(claimed: ClaimedChunk, outcomes: Mapping[int, PushOutcome]) 
         moved = [push.id for push, entry in rest if entry.due_at == now]
         if moved:
             send_after_commit(Chunk(claimed.campaign_id, min(moved), max(moved)))
-        held = [what.held_until for what in outcomes.values() if what.held_until]
-        if held:
-            _hold(session, claimed.channel_account_id, max(held))
+        _hold(session, claimed, outcomes.values())
     counts = Counter(what.status.value for what in outcomes.values())
     logger.info("pushes recorded", extra={"campaign_id": claimed.campaign_id, "outcomes": counts})
 
@@ -174,14 +180,21 @@ def _write_sent(
     )
 
 
-def _hold(session: Session, channel_account_id: int, until: datetime) -> None:
-    """The account's budget is used up: none of its campaigns is fed before."""
-    session.execute(
-        update(Campaign)
-        .where(
-            Campaign.channel_account_id == channel_account_id,
-            Campaign.status == CampaignStatus.RUNNING,
+def _hold(session: Session, claimed: ClaimedChunk, outcomes: Collection[PushOutcome]) -> None:
+    """The account's budget is used up, or a template is gone: none of the campaigns that need it
+    is fed before."""
+    for kinds, is_one in ((list(MessageKind), False), ([claimed.kind], True)):
+        held = [one.held_until for one in outcomes if one.holds_kind_only is is_one]
+        until = max(filter(None, held), default=None)
+        if until is None:
+            continue
+        session.execute(
+            update(Campaign)
+            .where(
+                Campaign.channel_account_id == claimed.channel_account_id,
+                Campaign.status == CampaignStatus.RUNNING,
+                Campaign.kind.in_(kinds),
+            )
+            .values(held_until=until)
+            .execution_options(synchronize_session=False)
         )
-        .values(held_until=until)
-        .execution_options(synchronize_session=False)
-    )

@@ -1,11 +1,12 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import time_machine
 from prometheus_client import REGISTRY
 from redis.exceptions import ConnectionError as RedisAway
 
+import core.redis
 from channel import alarms
-from channel.alarms import list_alarms, note_alarm
+from channel.alarms import list_alarms, note_alarm, note_alarm_hourly
 
 NOON = datetime(2026, 3, 5, 12, 0, tzinfo=UTC)
 SEND = "/cgi-bin/message/send"
@@ -63,3 +64,25 @@ def test_without_redis_an_alarm_is_still_said(monkeypatch, caplog):
 
     assert "platform needs a person" in caplog.text
     assert "alarm not kept" in caplog.text
+
+
+def test_what_every_message_meets_is_said_once_an_hour_and_shown_as_long_as_it_lasts(redis, log):
+    with time_machine.travel(NOON, tick=False) as clock:
+        for _ in range(3):
+            note_alarm_hourly(7, SEND, 40037)
+        said = log.getvalue().count("platform needs a person")
+        clock.shift(60)
+        note_alarm_hourly(7, SEND, 40037)
+        [alarm] = list_alarms()
+
+    assert said == log.getvalue().count("platform needs a person") == 1
+    assert (alarm.count, alarm.last_seen_at) == (4, NOON + timedelta(minutes=1))
+
+
+def test_without_redis_it_is_said_all_the_same(redis, log, monkeypatch):
+    away = core.redis.connect("unix:///nowhere/redis.sock", decode=True)
+    monkeypatch.setattr(alarms, "redis", lambda: away)
+
+    note_alarm_hourly(7, SEND, 40037)
+
+    assert "platform needs a person" in log.getvalue()

@@ -13,11 +13,13 @@ from channel.alarms import list_alarms
 from channel.bulk import CONNECTIONS
 from channel.delivery import AFTER_ALARM, AFTER_SILENCE, PERMANENT, SILENCES, deliver
 from channel.tokens import FetchedToken, TokenKind, TokenStore
+from channel.ways import TEMPLATE_WAIT
 from channel.wechat.miniprogram import SUBSCRIPTION_SEND
 from channel.wechat.outgoing import TEMPLATE_SEND
 from channel.wecom.outgoing import MESSAGE_SEND
 from core.clock import utc_now
 from core.db import db
+from core.queues import Job
 from domain.directory.accounts import ChannelKind
 from domain.pushes.claims import ClaimedChunk, PushToSend
 from domain.pushes.models import MessageKind, PushStatus, Route
@@ -260,6 +262,47 @@ def test_a_second_refusal_of_tokens_is_for_a_person_and_stops_the_chunk(account,
     assert found[PushStatus.TEMPORARY_FAILURE] <= CONNECTIONS
     assert len(platform.tokens) <= 3
     assert [(one.api, one.errcode) for one in list_alarms()] == [(TEMPLATE_SEND, 40001)]
+
+
+@pytest.mark.parametrize("route", [Route.TEMPLATE, Route.MINIPROGRAM])
+def test_a_template_that_is_gone_makes_all_wait_for_a_person(session, platform, queue, log, route):
+    kinds = {
+        Route.TEMPLATE: ChannelKind.OFFICIAL_ACCOUNT,
+        Route.MINIPROGRAM: ChannelKind.MINIPROGRAM,
+    }
+    account = make_channel_account(kind=kinds[route])
+    platform.answer = lambda _: {"errcode": 40037, "errmsg": "invalid template_id"}
+
+    with time_machine.travel(datetime(2026, 4, 5, 4, 0, tzinfo=UTC), tick=False):
+        outcomes = deliver(chunk(account, 4 * CONNECTIONS, route=route))
+        deliver(chunk(account, 2, route=route))
+        until = utc_now() + TEMPLATE_WAIT
+        found = [(one.account_id, one.api, one.errcode, one.count) for one in list_alarms()]
+
+    assert len(platform.calls) <= CONNECTIONS + 2
+    assert statuses(outcomes) == {PushStatus.CREATED: 4 * CONNECTIONS}
+    assert {(one.due_at, one.reason) for one in outcomes.values()} == {(until, "template")}
+    assert {one.held_until for one in outcomes.values()} == {
+        until if route is Route.TEMPLATE else None
+    }
+    path = TEMPLATE_SEND if route is Route.TEMPLATE else SUBSCRIPTION_SEND
+    assert found == [(account.id, f"{path}#payslip_ready", 40037, 2)]
+    assert log.getvalue().count("platform needs a person") == 1
+    assert queue.args(Job.SYNC_TEMPLATES) == [(account.id,)]
+
+
+def test_a_value_that_wechat_refuses_goes_on_by_the_next_step_and_operations_see_it(
+    account, platform, queue
+):
+    platform.answer = lambda _: {"errcode": 47003, "errmsg": "argument invalid!"}
+
+    outcomes = deliver(chunk(account, 3))
+
+    assert statuses(outcomes) == {PushStatus.PERMANENT_FAILURE: 3}
+    [alarm] = list_alarms()
+    assert (alarm.api, alarm.errcode) == (f"{TEMPLATE_SEND}#payslip_ready", 47003)
+    assert alarm.count == 1
+    assert queue.count == 0
 
 
 # --- silence --------------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ import responses as responses_library
 from channel import clients
 from channel.alarms import list_alarms
 from channel.checkup.findings import advice_for
+from channel.message_texts import TITLES
 from channel.setup import NoTemplatesThere, read_templates, set_up_account
-from channel.ways import TemplateWay, way_of
+from channel.ways import TEMPLATE_WAIT, TemplateWay, way_of
 from channel.wechat.miniprogram import SUBSCRIPTION_SEND
 from channel.wechat.outgoing import TEMPLATE_SEND
 from core.clock import utc_now
@@ -17,7 +18,7 @@ from core.settings import get_settings
 from domain.directory.access import Actor
 from domain.directory.accounts import ChannelKind
 from domain.directory.channel_accounts import templates_of
-from domain.directory.message_templates import find_template
+from domain.directory.message_templates import find_template, sync_templates
 from domain.pushes.claims import ClaimedChunk
 from domain.pushes.models import MessageKind, PushStatus, Route
 from sandbox.wechat.library import LIBRARY, template_from
@@ -128,13 +129,40 @@ def test_setting_up_reads_the_templates_and_sets_the_menu(account, wechat):
     assert [button["name"] for button in menu["button"]] == ["我的工资条", "我的"]
 
 
-def test_a_template_that_was_lost_on_the_platform_is_no_longer_used(account, wechat):
+def test_who_waits_for_a_template_that_is_gone_gets_no_text_message_instead(account, wechat):
     wechat.get(url("/cgi-bin/template/get_all_private_template"), json={"template_list": []})
 
     read_templates(Actor.system(), account)
 
     outcome = way_of(claimed(account), Route.TEMPLATE)
-    assert (outcome.status, outcome.reason) == (PushStatus.PERMANENT_FAILURE, "template")
+    assert (outcome.status, outcome.reason) == (PushStatus.CREATED, "template")
+    assert outcome.due_at == outcome.held_until
+    assert outcome.due_at - utc_now() <= TEMPLATE_WAIT
+    assert outcome.holds_kind_only
+    assert alarms() == [(account.id, f"{TEMPLATE_SEND}#payslip_ready", 40037)]
+
+
+def test_a_template_whose_fields_were_changed_makes_people_wait_too(account, wechat):
+    listed = of_the_library()
+    path = "/cgi-bin/template/get_all_private_template"
+    wechat.get(url(path), json={"template_list": listed})
+    read_templates(Actor.system(), account)
+    [ready] = [one for one in listed if one["title"] == TITLES[READY]]
+    ready["content"] = ready["content"].replace("thing1", "thing9")
+    wechat.replace(responses_library.GET, url(path), json={"template_list": listed})
+
+    read_templates(Actor.system(), account)
+
+    assert way_of(claimed(account), Route.TEMPLATE).status is PushStatus.CREATED
+
+
+def test_a_step_of_the_miniprogram_waits_without_the_official_account(session, redis):
+    mini = make_channel_account(kind=ChannelKind.MINIPROGRAM)
+    sync_templates(Actor.system(), mini.id, [])
+
+    outcome = way_of(claimed(mini, Route.MINIPROGRAM), Route.MINIPROGRAM)
+
+    assert (outcome.status, outcome.held_until) == (PushStatus.CREATED, None)
 
 
 def test_a_miniprogram_is_set_up_without_a_menu(session, redis, wechat):

@@ -610,6 +610,26 @@ def test_a_used_up_budget_holds_the_accounts_campaigns(account, clock):
     assert stored_campaign(other).held_until is None
 
 
+def test_a_template_that_is_gone_holds_only_the_messages_it_carries(account, clock):
+    push = make_due(account)
+    same, other = (
+        make_campaign(account, kind=kind)
+        for kind in (MessageKind.PAYSLIP_READY, MessageKind.QUESTION_ANSWERED)
+    )
+    later = NOON + timedelta(minutes=10)
+    gone = replace(
+        NOT_ASKED, reason="template", due_at=later, held_until=later, holds_kind_only=True
+    )
+
+    send(gone, push)
+
+    held = [reading().get_one(Campaign, one.id, populate_existing=True) for one in (same, other)]
+    assert [one.held_until for one in held] == [later, None]
+    row = stored(push)
+    assert (row.status, row.route) == (PushStatus.TEMPORARY_FAILURE, Route.TEMPLATE)
+    assert (row.due_at, row.attempts) == (later, 0)
+
+
 def test_an_outcome_that_comes_too_late_changes_nothing(account, clock):
     push = make_due(account)
     late = claim(push)
