@@ -132,7 +132,8 @@ def enqueue_many_after_commit(
 
 
 def enqueue_once(queue: QueueName, job: Job, *args: int | str, job_id: str) -> bool:
-    """Enqueue under a fixed id: while it is there, a second one is not added."""
+    """Enqueue under a fixed id: while it is there, a second one is not added. Without a retry:
+    whoever enqueues so comes again by the clock."""
     try:
         get_queue(queue).enqueue_call(
             job.value,

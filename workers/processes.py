@@ -33,6 +33,8 @@ class Child:
     command: Sequence[str]
     env: Mapping[str, str] | None = None
     log: Path | None = None
+    # Longer than a stop usually takes: it is told first, and finishes beside the others.
+    stop_seconds: float = 0.0
     process: "subprocess.Popen[bytes] | None" = None
     deaths: list[float] = field(default_factory=list)
     start_after: float = 0.0
@@ -95,18 +97,21 @@ class Supervisor:
                 self.start(child)
 
     def stop_all(self) -> None:
-        """TERM in reverse order of start, each given time to finish; KILL only for the deaf."""
-        for child in reversed(self._children):
-            process = child.process
-            if process is None:
-                continue
-            if process.poll() is None:
+        """TERM in reverse order of start, each given time to finish; KILL only for the deaf. Each
+        is told once: a worker takes a second TERM for an order to drop its job."""
+        running = [child.process for child in reversed(self._children) if child.process]
+        patience = {one.process: one.stop_seconds for one in self._children if one.stop_seconds}
+        for process in running:
+            if process in patience:
                 process.terminate()
-                try:
-                    process.wait(STOP_SECONDS)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+        for process in running:
+            if process not in patience:
+                process.terminate()
+            try:
+                process.wait(patience.get(process, STOP_SECONDS))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
             _end_leftovers(process.pid)
 
 

@@ -7,8 +7,11 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import func, select
 
 from core.metrics import FOLDER
@@ -79,7 +82,9 @@ def statuses(session, chunk) -> dict[PushStatus, int]:
     return dict(session.execute(query.group_by(Push.status)).tuples().all())
 
 
-def test_the_chunk_in_hand_is_finished_and_written_down(committed, queue, platform, start, chunks):
+def test_the_chunk_in_hand_is_finished_and_written_down(
+    committed, queue, platform, start, chunks, tmp_path
+):
     at_work, go_on = threading.Event(), threading.Event()
 
     def slowly(call):
@@ -104,3 +109,12 @@ def test_the_chunk_in_hand_is_finished_and_written_down(committed, queue, platfo
     times = Counter(call.body["client_msg_id"] for call in platform.calls)
     assert len(times) == sum(CHUNKS)
     assert set(times.values()) == {1}
+    assert _counted(tmp_path) == sum(CHUNKS)
+
+
+def _counted(folder: Path) -> float | None:
+    """What both workers have counted in the folder that they share with the web."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, str(folder))
+    labels = {"route": "template", "outcome": "sent"}
+    return registry.get_sample_value("xinqiao_push_tries_total", labels)

@@ -98,3 +98,33 @@ def test_the_deaf_are_killed(supervisor, tmp_path, monkeypatch):
     supervisor.stop_all()
 
     assert child.process.poll() == -9
+
+
+SLOW = """
+import signal, sys, time
+told = []
+signal.signal(signal.SIGTERM, lambda *_: told.append(1))
+print("ready", flush=True)
+while not told:
+    time.sleep(0.05)
+time.sleep(1)
+print("told", len(told), flush=True)
+"""
+
+
+def test_who_needs_longer_is_told_once_and_waited_for(supervisor, tmp_path, monkeypatch):
+    monkeypatch.setattr("workers.processes.STOP_SECONDS", 0.1)
+    slow = [
+        Child(name, [sys.executable, "-c", SLOW], log=tmp_path / name, stop_seconds=30)
+        for name in "ab"
+    ]
+    for child in (*slow, Child("quick", SLEEP, log=tmp_path / "quick")):
+        supervisor.start(child)
+    assert supervisor.wait_until(
+        lambda: all("ready" in child.log.read_text() for child in slow), 20
+    )
+
+    supervisor.stop_all()
+
+    assert [child.process.returncode for child in slow] == [0, 0]
+    assert [child.log.read_text() for child in slow] == ["ready\ntold 1\n"] * 2

@@ -19,7 +19,7 @@ from rq import Worker
 from core.queues import QueueName
 from core.redis import forget_connections, queue_redis, redis
 from core.settings import SMS_FILE, get_settings, master_key_file
-from workers.commands.run import this_program
+from workers.commands.run import WORKER_STOP_SECONDS, this_program
 from workers.embedded_redis import server_command
 from workers.processes import Child, Supervisor
 
@@ -138,7 +138,9 @@ def _start(
     # One supervisor is enough: the workers are started here, without `xinqiao worker`'s own.
     for name in ("run", *(f"worker {queue.value}" for queue in QueueName), "timetable"):
         log = logs / f"{name.replace(' ', '-')}.log"
-        supervisor.start(Child(name, [*this_program(), *name.split()], log=log))
+        patience = WORKER_STOP_SECONDS if name.startswith("worker ") else 0.0
+        command = [*this_program(), *name.split()]
+        supervisor.start(Child(name, command, log=log, stop_seconds=patience))
     _await(supervisor, "web", lambda: _answers(f"http://127.0.0.1:{port}/readyz"))
     _await(supervisor, "worker", _workers_are_there)
     if not supervisor.stop_requested.is_set():

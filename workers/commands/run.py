@@ -19,6 +19,8 @@ from workers.worker import work
 
 HOME = Path(__file__).parents[2]
 QUEUES = [queue.value for queue in QueueName]
+# A chunk begins no call after 40 seconds, the last may take 15, and then it is written down.
+WORKER_STOP_SECONDS = 75.0
 
 
 @click.command()
@@ -77,7 +79,8 @@ def worker(queues: tuple[str, ...], burst: bool) -> None:
     supervisor.catch_signals()
     try:
         for queue in queues or QUEUES:
-            supervisor.start(Child(f"worker {queue}", [*this_program(), "worker", queue]))
+            command = [*this_program(), "worker", queue]
+            supervisor.start(Child(f"worker {queue}", command, stop_seconds=WORKER_STOP_SECONDS))
         supervisor.watch()
     finally:
         supervisor.stop_all()
