@@ -82,7 +82,7 @@ class FailedJob:
     id: str
     job: str | None
     args: tuple[Any, ...]
-    failed_at: datetime | None
+    failed_at: datetime
     error: str
 
 
@@ -93,7 +93,9 @@ def count_failed_jobs(name: QueueName) -> int:
 def list_failed_jobs(name: QueueName, limit: int) -> list[FailedJob]:
     """The newest first."""
     ids = _failed(name).get_job_ids(0, limit - 1, desc=True, cleanup=False)
-    return [_failed_job(job) for job in _jobs(ids)]
+    # The registry knows whole seconds only.
+    found = [_failed_job(job) for job in _jobs(ids)]
+    return sorted(found, key=lambda job: job.failed_at, reverse=True)
 
 
 def _failed(name: QueueName) -> FailedJobRegistry:
@@ -103,7 +105,8 @@ def _failed(name: QueueName) -> FailedJobRegistry:
 def _failed_job(job: RqJob) -> FailedJob:
     result = job.latest_result()
     error = (result.exc_string if result else None) or ""
-    return FailedJob(job.id, job.func_name, tuple(job.args), job.ended_at, error)
+    failed_at = job.ended_at or job.created_at  # a dead worker's job did not end
+    return FailedJob(job.id, job.func_name, tuple(job.args), failed_at, error)
 
 
 def _jobs(ids: Sequence[str]) -> list[RqJob]:

@@ -60,7 +60,7 @@ class DeadLine:
 class FailedLine:
     job: str
     ids: str
-    failed_at: datetime | None
+    failed_at: datetime
     error: str
 
 
