@@ -3,19 +3,24 @@
 A person stands there as a blind index: who reads Redis learns no number and no name.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import cast
 
 from redis.exceptions import RedisError
 
+from channel.budget import BudgetExhausted
 from channel.limits import HOUR, MINUTE
 from core.clock import business_date
 from core.log import logger
 from core.redis import PREFIX, redis
+from core.security import blind_index
 
 # What WeCom lets one app send to one member; the rest is accepted and silently dropped:
 # https://developer.work.weixin.qq.com/document/path/90312
 MEMBER_LIMITS = ((30, MINUTE), (1_000, HOUR))
+# Purposes of the blind indexes: what Redis counts cannot be matched with a column of ours.
+MEMBER, NUMBER = "push.member", "push.number"
 
 # Longer than the day that is counted.
 _KEPT_SECONDS = 2 * 86400
@@ -39,28 +44,44 @@ return 1
 """
 
 
-def take_for_member(account_id: int, member_index: str) -> int:
-    """Count one message of a WeCom app to a member, or tell how many seconds to wait with it.
+class MemberFull(BudgetExhausted):
+    """A member got all that WeCom lets an app send them; nobody was sent anything."""
+
+    code, message = "member-limit", "发给这位成员的消息太多，请约 {seconds} 秒后再试"
+
+
+def take_for_members(account_id: int, userids: Collection[str]) -> None:
+    """Count one message of a WeCom app to each of these members. Raises MemberFull, and counts
+    nobody, when one of them can get no more now.
 
     Without Redis messages go on uncounted, as calls do: a member hardly gets so many.
     """
-    keys = [f"{PREFIX}member:{account_id}:{member_index}:{seconds}" for _, seconds in MEMBER_LIMITS]
+    members = [blind_index(MEMBER, userid) for userid in sorted(set(userids))]
+    keys = [
+        f"{PREFIX}member:{account_id}:{member}:{seconds}"
+        for member in members
+        for _, seconds in MEMBER_LIMITS
+    ]
     arguments = [str(number) for limit in MEMBER_LIMITS for number in limit]
     try:
-        return cast(int, redis().eval(_TAKE_FOR_MEMBER, len(keys), *keys, *arguments))
+        wait = cast(int, redis().eval(_TAKE_FOR_MEMBERS, len(keys), *keys, *arguments))
     except RedisError as error:
         logger.warning("messages to members not counted", extra={"why": type(error).__name__})
-        return 0
+        return
+    if wait:
+        raise MemberFull("messages to a member", wait)
 
 
-# KEYS: one counter per limit. ARGV: per limit how many messages in how many seconds.
+# KEYS: for each member one counter per limit. ARGV: per limit how many messages in how many
+# seconds.
 # Where the platform's window begins is not known. Any window lies within two of ours, so two
 # neighbours together stay below the limit.
-_TAKE_FOR_MEMBER = """
+_TAKE_FOR_MEMBERS = """
 local now = tonumber(redis.call("TIME")[1])
 local wait, counts = 0, {}
 for i = 1, #KEYS do
-  local limit, seconds = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+  local at_limit = (i - 1) % (#ARGV / 2)
+  local limit, seconds = tonumber(ARGV[2 * at_limit + 1]), tonumber(ARGV[2 * at_limit + 2])
   local window = math.floor(now / seconds)
   local kept = redis.call("HMGET", KEYS[i], "window", "used", "before")
   local at, used, before = tonumber(kept[1]), tonumber(kept[2]) or 0, tonumber(kept[3]) or 0

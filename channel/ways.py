@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from channel.alarms import note_alarm_hourly
 from channel.budget import Priority
 from channel.bulk import Bulk
-from channel.caps import take_for_member, take_sms
+from channel.caps import MEMBER, NUMBER, MemberFull, take_sms
 from channel.clients import miniprogram_client, official_account_client, wecom_client
 from channel.links import entry_url
 from channel.message_texts import TITLES, compose, in_brief, in_words
@@ -33,7 +33,7 @@ from channel.template_sync import ask_for_sync
 from channel.wechat.miniprogram import SUBSCRIPTION_SEND, MiniprogramMessage
 from channel.wechat.outgoing import TEMPLATE_SEND, TemplateMessage
 from channel.wechat.transport import Json
-from channel.wecom.outgoing import MESSAGE_SEND, Receivers, Text, message_body
+from channel.wecom.outgoing import MESSAGE_SEND, Receivers, Text
 from core.clock import utc_now
 from core.log import logger
 from core.security import blind_index
@@ -53,7 +53,6 @@ ABOUT_THE_TEMPLATE = frozenset({NO_SUCH_TEMPLATE, VALUE_REFUSED})
 TEMPLATE_WAIT = timedelta(minutes=10)
 NOT_A_MEMBER = "not-a-member"
 NO_ACCOUNT = "no-account"
-MEMBER_LIMIT = "member-limit"
 QUIET = "quiet-hours"
 SMS_CAPPED, SMS_REFUSED, SMS_OFF = "sms-capped", "sms-refused", "sms-off"
 SMS_BUSY, SMS_UNCOUNTED = "sms-busy", "sms-uncounted"
@@ -61,8 +60,6 @@ SMS_BUSY, SMS_UNCOUNTED = "sms-busy", "sms-uncounted"
 DROP_REPEATS = timedelta(minutes=30)
 # Nobody gets a text message while nobody counts them.
 UNCOUNTED_WAIT = timedelta(minutes=1)
-# Purposes of the blind indexes: what Redis counts cannot be matched with a column of ours.
-COUNTED_AS = {Route.WECOM: "push.member", Route.SMS: "push.number"}
 
 PRIORITIES = {
     MessageKind.PAYSLIP_READY: Priority.PAYSLIP,
@@ -106,11 +103,14 @@ class _ApiWay(Way):
         self._alarms: set[int] = set()
 
     async def send(self, push: PushToSend) -> PushOutcome:
+        return await self._post(push, self._body(push))
+
+    async def _post(self, push: PushToSend, body: dict[str, Any]) -> PushOutcome:
         if self._bulk is None:
             calls = sum(one.route is push.route for one in self._claimed.pushes)
             self._bulk = Bulk(self._client, self._base_url, self.path, calls)
-        body = json.dumps(self._body(push), ensure_ascii=False).encode()
-        return self._outcome(await self._bulk.post(body))
+        written = json.dumps(body, ensure_ascii=False).encode()
+        return self._outcome(await self._bulk.post(written))
 
     def note_refusal(self, errcode: int) -> Reaction:
         if errcode in ABOUT_THE_TEMPLATE and errcode not in self._alarms:
@@ -176,20 +176,20 @@ class WecomWay(_ApiWay):
         account = channel_account(claimed.accounts[Route.WECOM])
         self._text = Text(in_words(claimed.kind, claimed.params))
         self._wecom = wecom_client(account, PRIORITIES[claimed.kind])
-        self._members = _indexes(claimed, Route.WECOM)
+        # Counting needs a key of the database, to which no connection is open while it sends.
+        blind_index(MEMBER, "")
         super().__init__(self._wecom, get_settings().wecom_api_url, claimed)
 
     async def send(self, push: PushToSend) -> PushOutcome:
-        index = self._members[push.id]
-        wait = await asyncio.to_thread(take_for_member, self._client.account_id, index)
-        if wait:
-            later = utc_now() + timedelta(seconds=wait)
-            return PushOutcome(PushStatus.CREATED, reason=MEMBER_LIMIT, due_at=later)
-        return await super().send(push)
+        try:
+            body = await asyncio.to_thread(self._body, push)
+        except MemberFull as full:
+            later = utc_now() + timedelta(seconds=full.retry_after_seconds)
+            return PushOutcome(PushStatus.CREATED, reason=full.code, due_at=later)
+        return await self._post(push, body)
 
     def _body(self, push: PushToSend) -> dict[str, Any]:
-        return message_body(
-            self._wecom.agentid,
+        return self._wecom.counted_body(
             Receivers([push.address]),
             self._text,
             drop_repeats_for_seconds=int(DROP_REPEATS.total_seconds()),
@@ -212,7 +212,12 @@ class SmsWay(Way):
         self._gateway, self._cap = gateway, settings.sms_daily_cap
         self._claimed_at = claimed.at
         self._text = in_brief(claimed.kind, claimed.params, title_of(claimed.channel_account_id))
-        self._numbers = _indexes(claimed, Route.SMS)
+        # Made before the sending, because it may ask the database for its key.
+        self._numbers = {
+            push.id: blind_index(NUMBER, push.address)
+            for push in claimed.pushes
+            if push.route is Route.SMS
+        }
         self._stopped: PushOutcome | None = None
 
     async def send(self, push: PushToSend) -> PushOutcome:
@@ -263,16 +268,6 @@ class SmsWay(Way):
         outcome = PushOutcome(PushStatus.CREATED, reason=reason, due_at=utc_now() + wait)
         self._stopped = self._stopped or outcome
         return self._stopped
-
-
-def _indexes(claimed: ClaimedChunk, route: Route) -> dict[int, str]:
-    """Under what each person is counted: made before the sending, because it may ask the
-    database for its key."""
-    return {
-        push.id: blind_index(COUNTED_AS[route], push.address)
-        for push in claimed.pushes
-        if push.route is route
-    }
 
 
 def _template(account_id: int, path: str, claimed: ClaimedChunk) -> tuple[str, dict[str, str]]:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from pydantic import field_validator
 
 from channel.answers import Answer, read
+from channel.caps import take_for_members
 from channel.platform import PlatformClient
 from channel.rules import RuleBroken, at_most, bytes_at_most, chars_at_most, need, some
 from channel.wechat.transport import Download, File
@@ -180,30 +181,33 @@ class WecomMedia(Answer):
     created_at: int
 
 
-def message_body(
-    agentid: int,
-    receivers: Receivers,
-    message: AppMessage,
-    *,
-    is_confidential: bool = False,
-    drop_repeats_for_seconds: int = 0,
-) -> dict[str, Any]:
-    """What is posted."""
-    body = {**receivers.body(), **message.body(), "agentid": agentid}
-    if is_confidential:
-        body["safe"] = 1
-    if drop_repeats_for_seconds:
-        seconds = min(drop_repeats_for_seconds, LONGEST_DUPLICATE_CHECK_SECONDS)
-        body |= {"enable_duplicate_check": 1, "duplicate_check_interval": seconds}
-    return body
-
-
 class OutgoingCalls(PlatformClient):
     @property
     def agentid(self) -> int:
         if self._account.agentid is None:
             raise RuleBroken(field="企业微信应用的 agentid", reason="没有填写")
         return int(self._account.agentid)
+
+    def counted_body(
+        self,
+        receivers: Receivers,
+        message: AppMessage,
+        *,
+        is_confidential: bool = False,
+        drop_repeats_for_seconds: int = 0,
+    ) -> dict[str, Any]:
+        """What is posted, and the only way to it: every member named in it has been counted, so
+        that none gets more than WeCom delivers. Raises MemberFull. Who gets it by department or
+        tag, or as one of all, is not known here and not counted."""
+        body = {**receivers.body(), **message.body(), "agentid": self.agentid}
+        if is_confidential:
+            body["safe"] = 1
+        if drop_repeats_for_seconds:
+            seconds = min(drop_repeats_for_seconds, LONGEST_DUPLICATE_CHECK_SECONDS)
+            body |= {"enable_duplicate_check": 1, "duplicate_check_interval": seconds}
+        if receivers.userids:
+            take_for_members(self.account_id, receivers.userids)
+        return body
 
     def send_message(
         self,
@@ -214,12 +218,12 @@ class OutgoingCalls(PlatformClient):
         drop_repeats_for_seconds: int = 0,
     ) -> MessageSent:
         """``drop_repeats_for_seconds`` (≤ 4 hours): the same message to the same people is
-        delivered once; without it, a call whose answer was lost must not be repeated.
+        delivered once; without it, a call whose answer was lost must not be repeated. Raises
+        MemberFull when one of the members can get no more now.
 
         https://developer.work.weixin.qq.com/document/path/90236
         """
-        body = message_body(
-            self.agentid,
+        body = self.counted_body(
             receivers,
             message,
             is_confidential=is_confidential,

@@ -68,7 +68,7 @@ def account_in(address, kind, appid, agentid=None, secret=SECRET):
 
 
 @pytest.fixture
-def wecom(address, redis):
+def wecom(address, session, redis):
     account = account_in(address, ChannelKind.WECOM_APP, "wwhere", "1000002")
     control(address, "/wecom/members", {"account": account.name, "userids": ["zhangsan", "lisi"]})
     with http_session(address) as http:

@@ -156,7 +156,7 @@ def test_an_official_accounts_request_has_wechatpys_shape(
 
 
 @pytest.mark.parametrize(("our_call", "their_call"), WORK)
-def test_an_apps_request_has_wechatpys_shape(redis, platform, our_call, their_call):
+def test_an_apps_request_has_wechatpys_shape(session, redis, platform, our_call, their_call):
     with http_session(WORK_URL) as http:
         our_call(WecomClient(app_account(), http, TokenStore(redis), WORK_URL))
     ours = last_request(platform)

@@ -46,7 +46,7 @@ def http():
 
 
 @pytest.fixture
-def client_of(http, redis):
+def client_of(http, session, redis):
     return lambda account, **more: WecomClient(account, http, TokenStore(redis), API, **more)
 
 

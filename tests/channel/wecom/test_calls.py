@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from channel.caps import MEMBER_LIMITS, MemberFull
 from channel.wechat.errors import WeChatError
 from channel.wechat.transport import File
 from channel.wecom.approvals import Application, EngineStatus
@@ -18,6 +19,7 @@ from channel.wecom.attachments import (
     AttachedMiniprogram,
     AttachedVideo,
 )
+from channel.wecom.cards import Page, TextNotice
 from channel.wecom.client import WecomClient
 from channel.wecom.external_contacts import Remark
 from channel.wecom.moments import Moment
@@ -965,6 +967,23 @@ def test_a_message_tells_whom_it_did_not_reach(wecom, tokens):
     assert (sent.msgid, sent.invaliduser, sent.invalidparty) == ("m1", ("ls", "ww"), ())
     assert sent.unlicenseduser == ("zl",)
     assert not sent.is_complete
+
+
+def test_no_member_gets_more_messages_or_cards_than_wecom_delivers(wecom, tokens):
+    tokens.post(f"{API}/cgi-bin/message/send", json=OK | {"msgid": "m1"})
+    card = TextNotice(title="待审批", page=Page("https://bank.example/a"))
+    for number in range(MEMBER_LIMITS[0][0]):
+        wecom.send_message(Receivers(["zs"]), card if number % 2 else Text("你好"))
+    asked = len(tokens.calls)
+
+    with pytest.raises(MemberFull) as refused:
+        wecom.send_message(Receivers(["ls", "zs"]), card)
+
+    assert 0 < refused.value.retry_after_seconds <= 120
+    assert len(tokens.calls) == asked
+    wecom.send_message(Receivers(["ls"], partyids=[1]), card)
+    wecom.send_message(Receivers(partyids=[1]), card)
+    assert len(tokens.calls) == asked + 2
 
 
 def test_everybody_may_be_written_to_and_repeats_dropped(wecom, tokens):

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from channel import ways
 from channel.breaker import BreakerOpen
 from channel.budget import BudgetExhausted
+from channel.caps import MemberFull
 from channel.delivery import PERMANENT
 from channel.sms import SmsUnreachable
 from channel.wechat.errors import WeChatError, WeChatUnreachable
@@ -114,7 +115,7 @@ def test_every_kind_and_route_has_its_words():
 
 
 def test_every_reason_that_sending_writes_has_words_of_its_own():
-    written = {*PERMANENT.values(), *REMEMBERED_FOR, ways.NO_ACCOUNT, ways.MEMBER_LIMIT, ways.QUIET}
+    written = {*PERMANENT.values(), *REMEMBERED_FOR, ways.NO_ACCOUNT, MemberFull.code, ways.QUIET}
     written |= {ways.SMS_CAPPED, ways.SMS_REFUSED, ways.SMS_OFF, ways.SMS_BUSY, ways.SMS_UNCOUNTED}
     written |= {addresses.NOT_BOUND, outcomes.GAVE_UP, sweeper.EXPIRED}
     refusals = (BudgetExhausted, BreakerOpen, WeChatError, WeChatUnreachable, SmsUnreachable)
