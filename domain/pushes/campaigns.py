@@ -285,10 +285,11 @@ def _cut(session: Session, campaign: Campaign, now: datetime) -> Chunk | None:
         select(Push.id)
         .where(
             Push.campaign_id == campaign.id,
-            # What was handed out before and is over does not count. Nothing that waits was sent:
-            # said aloud, it lets the index give the ids in their order.
+            # What was handed out before and is over does not count. Nothing that is new was sent,
+            # or is past the first step: said aloud, it lets the index give the ids in their order.
             Push.status == PushStatus.CREATED,
             Push.sent_at.is_(None),
+            Push.route == Route(campaign.ladder[0]),
             Push.id > campaign.fed_to,
             Push.id <= campaign.last_id,
         )

@@ -65,6 +65,7 @@ MORNING = timedelta(hours=4)
 # A gradual start: this share of all may have been handed out after so long.
 GRADUAL = ((timedelta(0), 0.01), (timedelta(minutes=1), 0.1), (timedelta(minutes=2), 1.0))
 LEAST_AT_FIRST = 20
+ALL_AFTER = GRADUAL[-1][0]
 
 
 def retry_delay(attempts: int) -> timedelta | None:

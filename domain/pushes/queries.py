@@ -26,7 +26,7 @@ from domain.pushes.models import (
     Route,
     Urgency,
 )
-from domain.pushes.policy import REPORT_LIFE, REPORTING
+from domain.pushes.policy import ALL_AFTER, REPORT_LIFE, REPORTING
 
 _REASONS = {
     "not-bound": "员工还没有绑定微信",
@@ -291,8 +291,17 @@ def get_campaign(actor: Actor, campaign_id: int) -> CampaignDetail:
         reasons=reasons,
         resendable=sum(lost),
         per_minute=rate,
-        seconds_left=counts.waiting * 60 // rate if rate and counts.waiting else None,
+        seconds_left=_seconds_left(campaign, counts.waiting, rate),
     )
+
+
+def _seconds_left(campaign: Campaign, waiting: int, rate: int) -> int | None:
+    """At the rate seen, from when all may be sent."""
+    if not rate or not waiting:
+        return None
+    begins = campaign.starts_at + ALL_AFTER if campaign.is_gradual else campaign.starts_at
+    held = max((begins - utc_now()) // timedelta(seconds=1), 0)
+    return held + waiting * 60 // rate
 
 
 def _visible(actor: Actor) -> Select[tuple[Campaign]]:
@@ -455,7 +464,7 @@ def list_pushes(
 
 
 def _push_row(push: Push, name: str) -> PushRow:
-    tried = push.tried or ()
+    tried = push.tried or []
     is_said = push.status is PushStatus.PERMANENT_FAILURE and any(
         one["reason"] == push.reason for one in tried
     )
@@ -463,7 +472,8 @@ def _push_row(push: Push, name: str) -> PushRow:
         id=push.id,
         employee_id=push.employee_id,
         name=name,
-        route=push.route,
+        # Of the steps behind the last one tried nobody is known: they would only puzzle.
+        route=Route(tried[-1]["route"]) if is_said else push.route,
         status=push.status,
         reason="" if is_said else _status_words(push.status, push.reason),
         errcode=push.errcode,

@@ -12,7 +12,7 @@ from domain.directory.access import Role
 from domain.pushes import queries
 from domain.pushes.errors import CampaignNotFound
 from domain.pushes.models import CampaignStatus, MessageKind, PushStatus, Route
-from domain.pushes.policy import REPORT_LIFE
+from domain.pushes.policy import ALL_AFTER, REPORT_LIFE
 from domain.pushes.queries import CampaignPhase, PushCounts, PushFilter
 from tests.counting import count_queries
 from tests.factories import (
@@ -202,6 +202,30 @@ def test_the_rate_is_that_of_the_last_minute(add, hr, campaign, seconds, rate):
 
     assert found.per_minute == rate
     assert found.seconds_left == (60 // rate if rate else None)
+
+
+def test_a_gradual_campaign_takes_the_time_in_which_most_are_held_back(account, hr):
+    campaign = make_campaign(account, is_gradual=True, starts_at=utc_now())
+    sent = {"status": PushStatus.SENT, "sent_at": utc_now() - timedelta(seconds=30)}
+    for fields in (sent, sent, {}):
+        make_push(make_employee(), account, campaign=campaign, **fields)
+
+    found = queries.get_campaign(hr, campaign.id)
+
+    held = ALL_AFTER.total_seconds()
+    assert held + 10 < found.seconds_left <= held + 15
+
+
+def test_who_is_lost_stands_with_the_step_that_was_tried(add, hr, campaign):
+    story = [
+        {"route": "template", "reason": "muted", "errcode": 43101, "at": utc_now().isoformat()}
+    ]
+    lost = {"status": PushStatus.PERMANENT_FAILURE, "reason": "muted", "tried": story}
+    add(**lost, route=Route.SMS)
+
+    [row] = queries.list_pushes(hr, campaign.id).rows
+
+    assert row.route is Route.TEMPLATE
 
 
 def test_reasons_are_told_the_most_frequent_first(add, hr, campaign):
