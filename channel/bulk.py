@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 import aiohttp
+from yarl import URL
 
 from channel import calls
 from channel.alarms import note_alarm
@@ -60,9 +61,9 @@ def http_session(base_url: str) -> aiohttp.ClientSession:
     if base_url not in _sessions:
         _sessions[base_url] = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CONNECTIONS, ttl_dns_cache=60),
-            timeout=aiohttp.ClientTimeout(
-                connect=CONNECT_SECONDS, sock_read=READ_SECONDS, total=READ_SECONDS + 5
-            ),
+            headers=JSON_HEADERS,
+            # One timer a call: there are as many connections as lanes, none is waited for.
+            timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, total=READ_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=goes_by_proxy(base_url),
         )
@@ -90,7 +91,7 @@ class Bulk:
     ) -> None:
         self._client, self._path, self._expected = client, path, expected
         self._tally = calls.tally_of(path)
-        self._url = base_url + path
+        self._url, self._urls = URL(base_url + path), dict[str, URL]()
         self._http = http_session(base_url)
         self._granted, self._counting = 0, asyncio.Lock()
         self._token, self._fetching = "", asyncio.Lock()
@@ -141,6 +142,12 @@ class Bulk:
                 self._token = await asyncio.to_thread(self._client.access_token)
         return self._token
 
+    def _url_with(self, token: str) -> URL:
+        """Put together once for all calls of a token."""
+        if token not in self._urls:
+            self._urls[token] = self._url.with_query(access_token=token)
+        return self._urls[token]
+
     async def _exchange(self, token: str, body: bytes) -> Json:
         with self._tally.call():
             return await self._send(token, body)
@@ -149,11 +156,7 @@ class Bulk:
         """Errors of aiohttp name the address, and with it the token: none of it is kept."""
         try:
             async with self._http.post(
-                self._url,
-                params={"access_token": token},
-                data=body,
-                headers=JSON_HEADERS,
-                allow_redirects=False,
+                self._url_with(token), data=body, allow_redirects=False
             ) as answer:
                 status, content = answer.status, await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:

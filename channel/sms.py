@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from channel.bulk import http_session
 from channel.wechat.errors import WeChatUnreachable
-from channel.wechat.transport import JSON_HEADERS, Json
+from channel.wechat.transport import Json
 from core.clock import utc_now
 from core.settings import SMS_FILE, Settings
 
@@ -170,7 +170,7 @@ class HttpGateway:
             async with http_session(self._url).post(
                 self._url,
                 data=json.dumps(asked, ensure_ascii=False).encode(),
-                headers={**JSON_HEADERS, **bearer},
+                headers=bearer,
                 allow_redirects=False,
             ) as answer:
                 wait, content = answer.headers.get("Retry-After", ""), await answer.read()

@@ -5,6 +5,7 @@ import json
 from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import TemplateError
 from redis.exceptions import RedisError
@@ -92,6 +93,9 @@ class Way(ABC):
         """Keep in mind what it means for all others."""
 
 
+_in_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
 class _ApiWay(Way):
     """A platform's API: one call a push."""
 
@@ -109,8 +113,7 @@ class _ApiWay(Way):
         if self._bulk is None:
             calls = sum(one.route is push.route for one in self._claimed.pushes)
             self._bulk = Bulk(self._client, self._base_url, self.path, calls)
-        written = json.dumps(body, ensure_ascii=False).encode()
-        return self._outcome(await self._bulk.post(written))
+        return self._outcome(await self._bulk.post(_in_json(body).encode()))
 
     def note_refusal(self, errcode: int) -> Reaction:
         if errcode in ABOUT_THE_TEMPLATE and errcode not in self._alarms:
@@ -135,6 +138,8 @@ class TemplateWay(_ApiWay):
     def __init__(self, claimed: ClaimedChunk) -> None:
         self._account = channel_account(claimed.accounts[Route.TEMPLATE])
         self._template_id, self._values = _template(self._account.id, self.path, claimed)
+        # Made once: the number of each is put in its place.
+        self._url = entry_url(self._account, claimed.path).replace(quote("{}"), "{}")
         client = official_account_client(self._account, PRIORITIES[claimed.kind])
         super().__init__(client, get_settings().wechat_api_url, claimed)
 
@@ -142,7 +147,7 @@ class TemplateWay(_ApiWay):
         return TemplateMessage(
             template_id=self._template_id,
             values=self._values,
-            url=entry_url(self._account, self._claimed.path.format(push.subject_id)),
+            url=self._url.replace("{}", str(push.subject_id)),
             client_msg_id=push.client_msg_id,
         ).body(push.address)
 

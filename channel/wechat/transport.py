@@ -160,10 +160,13 @@ def _lost(why: str) -> WeChatUnreachable:
     return WeChatUnreachable(why, may_have_arrived=True)
 
 
+# Lenient as wechatpy is: nicknames arrive with control characters and broken UTF-8.
+_DECODER = json.JSONDecoder(strict=False)
+
+
 def _json_object(content: bytes) -> Json | None:
     try:
-        # Lenient as wechatpy is: nicknames arrive with control characters and broken UTF-8.
-        answer = json.loads(content.decode("utf-8", "ignore"), strict=False)
+        answer = _DECODER.decode(content.decode("utf-8", "ignore"))
     except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None

@@ -13,7 +13,7 @@ from channel.alarms import list_alarms
 from channel.bulk import CONNECTIONS
 from channel.delivery import AFTER_ALARM, AFTER_SILENCE, PERMANENT, SILENCES, deliver
 from channel.tokens import FetchedToken, TokenKind, TokenStore
-from channel.ways import TEMPLATE_WAIT
+from channel.ways import TEMPLATE_WAIT, TemplateWay
 from channel.wechat.miniprogram import SUBSCRIPTION_SEND
 from channel.wechat.outgoing import TEMPLATE_SEND
 from channel.wecom.outgoing import MESSAGE_SEND
@@ -438,10 +438,13 @@ def test_a_push_of_an_account_that_is_switched_off_waits(session, platform):
 
 
 def test_one_that_breaks_takes_its_chunk_with_it_and_nothing_goes_on_later(account, platform):
-    bad = chunk(account, 2 * CONNECTIONS, path="/me/{missing}")
+    def fail(*_):
+        raise LookupError("a fault of ours")
 
-    with pytest.raises(ExceptionGroup):
-        deliver(bad)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TemplateWay, "_body", fail)
+        with pytest.raises(ExceptionGroup):
+            deliver(chunk(account, 2 * CONNECTIONS))
     asked = len(platform.calls)
     deliver(chunk(account))
 
