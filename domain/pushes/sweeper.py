@@ -135,14 +135,14 @@ def _finish_if_done(session: Session, campaign: Campaign, now: datetime) -> bool
 
 def _feed_again(session: Session, campaign: Campaign) -> None:
     """Chunks that nobody sends any more: Redis was emptied, or a worker died before its claim."""
+    if is_under_way(campaign.channel_account_id, campaign.id):
+        return
     first, waiting = session.execute(
         select(func.min(Push.id), func.count()).where(
             Push.campaign_id == campaign.id, Push.status == PushStatus.CREATED
         )
     ).one()
     if first is None or first > campaign.fed_to:
-        return
-    if is_under_way(campaign.channel_account_id, campaign.id):
         return
     campaign.fed_to, campaign.fed_count = first - 1, campaign.total_count - waiting
 
