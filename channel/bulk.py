@@ -17,6 +17,7 @@ from channel import calls
 from channel.alarms import note_alarm
 from channel.budget import BudgetExhausted
 from channel.platform import PlatformClient
+from channel.retries import BUSY
 from channel.wechat.errors import TOKEN_REFUSED, WeChatError, WeChatUnreachable
 from channel.wechat.transport import (
     CONNECT_SECONDS,
@@ -137,10 +138,20 @@ class Bulk:
             return self._token
         async with self._fetching:
             if self._token == refused:
-                if refused:
-                    await asyncio.to_thread(self._client.drop_token, refused)
-                self._token = await asyncio.to_thread(self._client.access_token)
+                self._token = await asyncio.to_thread(self._another_token, refused)
         return self._token
+
+    def _another_token(self, refused: str) -> str:
+        """What fails here is not the call: it has not been carried out."""
+        try:
+            if refused:
+                self._client.drop_token(refused)
+            return self._client.access_token()
+        except WeChatError as error:
+            if error.errcode not in BUSY:
+                raise
+            why = f"{error.errcode} instead of a token"
+        raise WeChatUnreachable(why)
 
     def _url_with(self, token: str) -> URL:
         """Put together once for all calls of a token."""

@@ -11,7 +11,7 @@ from prometheus_client import Counter
 from channel import bulk
 from channel.budget import BudgetExhausted
 from channel.bulk import CONNECTIONS
-from channel.retries import Reaction
+from channel.retries import BUSY, Reaction
 from channel.ways import (
     BAD_TEMPLATE,
     NO_SUCH_TEMPLATE,
@@ -127,7 +127,9 @@ class _Delivery:
             return PushOutcome(PushStatus.PERMANENT_FAILURE, errcode=error.errcode, reason=reason)
         if reaction in {Reaction.ALARM, Reaction.WAIT, Reaction.REFRESH}:
             self._stop(route, error.code, AFTER_ALARM)
-        return PushOutcome(PushStatus.TEMPORARY_FAILURE, errcode=error.errcode, reason=error.code)
+        # Carried out or not: the ledger repeats it only while the platform drops repeats.
+        failed = PushStatus.UNKNOWN if error.errcode in BUSY else PushStatus.TEMPORARY_FAILURE
+        return PushOutcome(failed, errcode=error.errcode, reason=error.code)
 
     def _lost(self, route: Route, error: WeChatUnreachable) -> PushOutcome:
         """Lost on the way there is worth another try; lost on the way back, nobody knows."""

@@ -211,13 +211,31 @@ def test_what_trying_again_cannot_change_ends_it(account, platform, errcode, rea
     assert len(platform.calls) == 3
 
 
-@pytest.mark.parametrize("errcode", [-1, 43116, 45009, 45011, 48001, 99999])
+@pytest.mark.parametrize("errcode", [43116, 45009, 45011, 45033, 48001, 99999])
 def test_any_other_refusal_is_worth_another_try(account, platform, errcode):
     platform.answer = lambda _: {"errcode": errcode, "errmsg": "no"}
 
     outcome = only(deliver(chunk(account)))
 
     assert (outcome.status, outcome.errcode) == (PushStatus.TEMPORARY_FAILURE, errcode)
+
+
+@pytest.mark.parametrize(
+    ("route", "kind"),
+    [
+        (Route.TEMPLATE, ChannelKind.OFFICIAL_ACCOUNT),
+        (Route.MINIPROGRAM, ChannelKind.MINIPROGRAM),
+        (Route.WECOM, ChannelKind.WECOM_APP),
+    ],
+)
+def test_what_a_busy_platform_may_have_carried_out_nobody_knows(session, platform, route, kind):
+    account = make_channel_account(kind=kind, agentid="1000002")
+    platform.answer = lambda _: {"errcode": -1, "errmsg": "system error"}
+
+    outcome = only(deliver(chunk(account, route=route)))
+
+    assert (outcome.status, outcome.errcode) == (PushStatus.UNKNOWN, -1)
+    assert outcome.reason == "wechat_refused"
 
 
 @pytest.mark.parametrize("errcode", [45009, 48001])
@@ -335,7 +353,15 @@ def test_a_platform_that_is_not_there_has_nothing_of_it(account, redis, point_to
     assert only(deliver(chunk(account))).status is PushStatus.TEMPORARY_FAILURE
 
 
-@pytest.mark.parametrize("answer", [SILENCE, (502, ""), {"errcode": 40125, "errmsg": "secret"}])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        SILENCE,
+        (502, ""),
+        {"errcode": 40125, "errmsg": "secret"},
+        {"errcode": -1, "errmsg": "system error"},
+    ],
+)
 def test_without_a_token_no_message_has_left(account, platform, answer):
     platform.token_answer = answer
 
