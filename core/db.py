@@ -137,8 +137,10 @@ else:
 
 def engine_options(url: str) -> dict[str, Any]:
     """Options under which SQLite and MySQL behave alike as far as they can."""
+    # Values of a statement are people: errors name the statement only.
     if make_url(url).get_backend_name() == "sqlite":
         return {
+            "hide_parameters": True,
             # As many as a process may have threads: one that holds a connection may wait for
             # another that still needs one.
             "pool_size": 16,
@@ -146,6 +148,7 @@ def engine_options(url: str) -> dict[str, Any]:
             "connect_args": {"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False},
         }
     return {
+        "hide_parameters": True,
         # A guard's first SELECT must not freeze what a later locked read sees.
         "isolation_level": "READ COMMITTED",
         "pool_pre_ping": True,

@@ -1,5 +1,8 @@
 """Every background job: thin, and harmless when it runs twice."""
 
+from sqlalchemy.exc import OperationalError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
+
 from channel import delivery, events, listeners, template_sync
 from core.log import logger
 from domain.inbox import service as inbox
@@ -9,6 +12,14 @@ from domain.pushes.campaigns import Chunk
 from domain.pushes.claims import claim
 from domain.pushes.outcomes import record_outcomes
 from workers import write_behind
+
+# A deadlock's victim, a lost connection, a busy file: of what was sent nothing may be forgotten.
+once_more = Retrying(
+    retry=retry_if_exception_type(OperationalError),
+    stop=stop_after_attempt(3),
+    wait=wait_random(0.1, 1),
+    reraise=True,
+)
 
 
 def handle_inbox_events(*event_ids: int) -> None:
@@ -34,8 +45,10 @@ def send_pushes(campaign_id: int, first_id: int, last_id: int) -> None:
     outcomes = delivery.deliver(claimed)  # no transaction is open here
 
     def write_down() -> None:
-        record_outcomes(claimed, outcomes)
-        campaigns.chunk_done(chunk)
+        try:
+            once_more(record_outcomes, claimed, outcomes)
+        finally:
+            campaigns.chunk_done(chunk)
 
     write_behind.hand(write_down)
 

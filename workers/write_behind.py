@@ -33,7 +33,8 @@ def beside(app: Flask) -> Iterator[None]:
 
 class _Clerk:
     """One thread beside the worker's own. Who hands it something waits for what it was handed
-    before: a slow database slows the sending, and at most one chunk is sent and not written down.
+    before: a slow database slows the sending, and no more than two chunks are sent and not written
+    down.
 
     When the process dies first, that chunk is still claimed in the ledger, and the sweeper finds
     the claim too old, as after a death while sending.
@@ -45,9 +46,9 @@ class _Clerk:
         self._last: Future[None] | None = None
 
     def hand(self, write: Callable[[], None]) -> None:
-        if self._last is not None:
-            self._last.result()
-        self._last = self._thread.submit(self._write, write)
+        previous, self._last = self._last, self._thread.submit(self._write, write)
+        if previous is not None:  # a job whose time ends here has handed its own over before
+            previous.result()
 
     def close(self) -> None:
         self._thread.shutdown()

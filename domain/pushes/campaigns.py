@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from redis.exceptions import RedisError
-from sqlalchemy import Subquery, func, insert, literal, null, or_, select, update
+from sqlalchemy import Subquery, Text, cast, func, insert, literal, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from core.clock import utc_now
@@ -38,6 +38,10 @@ WINDOW = 4
 # Longer than a chunk takes: what is older was lost with its worker, or with Redis.
 CHUNK_LIFE = timedelta(seconds=75)
 
+RESENDABLE = (
+    Push.status == PushStatus.PERMANENT_FAILURE,
+    or_(Push.tried.is_(null()), cast(Push.tried, Text).not_like('%"in_doubt"%')),
+)
 OPEN = (PushStatus.CREATED, PushStatus.SENDING, PushStatus.TEMPORARY_FAILURE)
 
 
@@ -397,7 +401,7 @@ def cancel(actor: Actor, campaign_id: int) -> None:
 def resend_failed(actor: Actor, campaign_id: int) -> int:
     """Try once more, from the first step of the ladder, for whom every step failed; how many.
 
-    What is ``unknown`` may have arrived and is left alone.
+    What may have arrived is left alone: what is ``unknown``, and whose story has a lost answer.
     """
     with transaction() as session:
         campaign = _own_for_update(session, actor, campaign_id)
@@ -405,7 +409,7 @@ def resend_failed(actor: Actor, campaign_id: int) -> int:
             raise CampaignOver
         again = session.execute(
             update(Push)
-            .where(Push.campaign_id == campaign.id, Push.status == PushStatus.PERMANENT_FAILURE)
+            .where(Push.campaign_id == campaign.id, *RESENDABLE)
             .values(
                 status=PushStatus.TEMPORARY_FAILURE,
                 due_at=utc_now(),

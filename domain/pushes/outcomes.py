@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Table, null, update
+from sqlalchemy import Table, null, or_, update
 from sqlalchemy.orm import Session
 
 from core.clock import utc_now
@@ -67,7 +67,7 @@ def record_outcomes(claimed: ClaimedChunk, outcomes: Mapping[int, PushOutcome]) 
         moved = [push.id for push, entry in rest if entry.due_at == now]
         if moved:
             send_after_commit(Chunk(claimed.campaign_id, min(moved), max(moved)))
-        _hold(session, claimed, outcomes.values())
+    _hold(claimed, outcomes.values())
     counts = Counter(what.status.value for what in outcomes.values())
     logger.info("pushes recorded", extra={"campaign_id": claimed.campaign_id, "outcomes": counts})
 
@@ -180,21 +180,24 @@ def _write_sent(
     )
 
 
-def _hold(session: Session, claimed: ClaimedChunk, outcomes: Collection[PushOutcome]) -> None:
+def _hold(claimed: ClaimedChunk, outcomes: Collection[PushOutcome]) -> None:
     """The account's budget is used up, or a template is gone: none of the campaigns that need it
-    is fed before."""
+    is fed before. In a transaction of its own, because elsewhere campaigns are locked before their
+    pushes."""
     for kinds, is_one in ((list(MessageKind), False), ([claimed.kind], True)):
         held = [one.held_until for one in outcomes if one.holds_kind_only is is_one]
         until = max(filter(None, held), default=None)
         if until is None:
             continue
-        session.execute(
-            update(Campaign)
-            .where(
-                Campaign.channel_account_id == claimed.channel_account_id,
-                Campaign.status == CampaignStatus.RUNNING,
-                Campaign.kind.in_(kinds),
+        with transaction() as session:
+            session.execute(
+                update(Campaign)
+                .where(
+                    Campaign.channel_account_id == claimed.channel_account_id,
+                    Campaign.status.in_([CampaignStatus.RUNNING, CampaignStatus.PAUSED]),
+                    Campaign.kind.in_(kinds),
+                    or_(Campaign.held_until.is_(None), Campaign.held_until < until),
+                )
+                .values(held_until=until)
+                .execution_options(synchronize_session=False)
             )
-            .values(held_until=until)
-            .execution_options(synchronize_session=False)
-        )

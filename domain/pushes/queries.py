@@ -15,7 +15,7 @@ from core.metrics import Gauge
 from core.paging import PAGE_SIZE, Page, page_of
 from domain.directory.access import Actor, Permission
 from domain.directory.models import ChannelAccount, Employee
-from domain.pushes.campaigns import OPEN
+from domain.pushes.campaigns import OPEN, RESENDABLE
 from domain.pushes.errors import CampaignNotFound
 from domain.pushes.models import (
     Campaign,
@@ -283,16 +283,20 @@ def get_campaign(actor: Actor, campaign_id: int) -> CampaignDetail:
     if campaign is None:
         raise CampaignNotFound
     counts, reasons = _counts(campaign.id, campaign.total_count), _reasons(campaign.id)
-    lost = [one.count for one in reasons if one.status is PushStatus.PERMANENT_FAILURE]
     rate = _per_minute(campaign.id)
     return CampaignDetail(
         row=_campaign_row(campaign),
         counts=counts,
         reasons=reasons,
-        resendable=sum(lost),
+        resendable=_count_resendable(campaign.id) if counts.failed else 0,
         per_minute=rate,
         seconds_left=_seconds_left(campaign, counts.waiting, rate),
     )
+
+
+def _count_resendable(campaign_id: int) -> int:
+    query = select(func.count()).where(Push.campaign_id == campaign_id, *RESENDABLE)
+    return reading().scalar(query) or 0
 
 
 def _seconds_left(campaign: Campaign, waiting: int, rate: int) -> int | None:

@@ -12,7 +12,7 @@ from domain.directory.models import EmployeeBinding
 from domain.pushes.addresses import forget_refusals, remember
 from domain.pushes.campaigns import Chunk
 from domain.pushes.ledger import send_after_commit, tried_entry
-from domain.pushes.models import Campaign, CampaignStatus, Push, PushStatus, Route
+from domain.pushes.models import Campaign, CampaignStatus, MessageKind, Push, PushStatus, Route
 from domain.pushes.policy import NOT_BOUND, REPORTING, STILL_NEWS, expiry, is_mended, next_route
 
 NOT_FOLLOWING, WRONG_OPENID = "not-following", "openid"
@@ -28,25 +28,31 @@ def record_delivery(
     now = utc_now()
     with transaction() as session:
         row = session.execute(
-            select(Push, Campaign)
+            select(Push.id, Push.campaign_id)
             .join(Campaign, Campaign.id == Push.campaign_id)
             .where(
                 Push.msgid == str(msgid),
                 Push.route.in_(REPORTING),
                 Campaign.channel_account_id == channel_account_id,
             )
-            .with_for_update(of=Push)
         ).first()
         if row is None:
             return False
-        push, campaign = row
+        campaigns = {} if is_delivered else _locked(session, [row.campaign_id])
+        push = session.get_one(Push, row.id, with_for_update=True)
         if push.status is not PushStatus.SENT:
             return True
         if is_delivered:
             push.status, push.delivered_at = PushStatus.DELIVERED, now
         else:
-            _fall_back(session, push, campaign, reason, now)
+            _fall_back(session, push, campaigns[push.campaign_id], reason, now)
     return True
+
+
+def _locked(session: Session, campaign_ids: Collection[int]) -> dict[int, Campaign]:
+    """Campaigns before their pushes, as whoever ends one locks them: none ends meanwhile."""
+    query = select(Campaign).where(Campaign.id.in_(campaign_ids)).order_by(Campaign.id)
+    return {one.id: one for one in session.scalars(query.with_for_update())}
 
 
 def _fall_back(
@@ -79,20 +85,26 @@ def _send_again(campaign: Campaign, push: Push, now: datetime) -> None:
 
 def wake(session: Session, employee_ids: Sequence[int], mended: Collection[str]) -> None:
     """What could not be sent to these people for one of the reasons ``mended`` goes out now, under
-    a new id: they have bound their WeChat, or follow again."""
+    a new id: they have bound their WeChat, or follow again. Not so reminders: the notice that they
+    remind of is sent by now, or was read."""
     now = utc_now()
-    rows = session.execute(
-        select(Push, Campaign)
-        .join(Campaign, Campaign.id == Push.campaign_id)
+    lost = (Push.employee_id.in_(employee_ids), Push.status == PushStatus.PERMANENT_FAILURE)
+    ids = session.scalars(
+        select(Campaign.id)
+        .join(Push, Push.campaign_id == Campaign.id)
         .where(
-            Push.employee_id.in_(employee_ids),
-            Push.status == PushStatus.PERMANENT_FAILURE,
+            *lost,
             Campaign.created_at > now - STILL_NEWS,
             Campaign.status != CampaignStatus.CANCELLED,
+            Campaign.kind != MessageKind.PAYSLIP_REMINDER,
         )
-        .with_for_update(of=Push)
     ).all()
-    for push, campaign in rows:
+    if not ids:
+        return
+    campaigns = _locked(session, ids)
+    pushes = select(Push).where(*lost, Push.campaign_id.in_(campaigns)).with_for_update()
+    for push in session.scalars(pushes).all():
+        campaign = campaigns[push.campaign_id]
         if not is_mended(campaign.ladder, push.route, push.reason, push.tried or (), mended):
             continue
         push.route, push.attempts, push.tried = Route(campaign.ladder[0]), 0, None

@@ -1,6 +1,8 @@
 import pytest
 import time_machine
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+from tenacity import wait_none
 
 from channel import bulk, clients, delivery, ways
 from core.clock import utc_now
@@ -11,6 +13,7 @@ from domain.payroll.models import BatchStatus, PayrollBatch
 from domain.pushes import campaigns
 from domain.pushes.claims import claim
 from domain.pushes.models import Campaign, CampaignStatus, Push, PushStatus
+from domain.pushes.outcomes import record_outcomes
 from domain.pushes.policy import CLAIM_LIFE
 from tests.channel.fake_platform import running_platform
 from tests.factories import (
@@ -115,6 +118,23 @@ def test_a_worker_that_dies_while_sending_forgets_nobody_and_tells_nobody_twice(
     assert len(platform.calls) == 2
     # The platform drops the second of the same id.
     assert len({call.body["client_msg_id"] for call in platform.calls}) == 1
+
+
+def test_outcomes_are_written_although_the_database_refuses_once(push, platform, monkeypatch):
+    campaign_id, push_id = push.campaign_id, push.id
+    refused = iter([OperationalError("update", {}, Exception("deadlock"))])
+
+    def record(*args):
+        for error in refused:
+            raise error
+        record_outcomes(*args)
+
+    monkeypatch.setattr(jobs, "record_outcomes", record)
+    monkeypatch.setattr(jobs.once_more, "wait", wait_none())
+
+    jobs.send_pushes(campaign_id, push_id, push_id)
+
+    assert statuses(campaign_id) == [PushStatus.SENT]
 
 
 def test_a_reader_that_breaks_leaves_a_sentence_on_the_batch(session, monkeypatch):

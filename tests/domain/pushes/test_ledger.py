@@ -14,7 +14,7 @@ from core.db import reading, transaction
 from core.queues import Job
 from domain.directory.accounts import ChannelKind
 from domain.directory.models import EmployeeBinding
-from domain.pushes import addresses, campaigns, claims, outcomes, reports, sweeper
+from domain.pushes import addresses, campaigns, claims, outcomes, queries, reports, sweeper
 from domain.pushes.campaigns import Chunk, _window
 from domain.pushes.models import (
     Campaign,
@@ -41,6 +41,7 @@ from tests.factories import (
     make_campaign,
     make_channel_account,
     make_employee,
+    make_hr,
     make_identity,
     make_push,
 )
@@ -630,6 +631,18 @@ def test_a_template_that_is_gone_holds_only_the_messages_it_carries(account, clo
     assert (row.due_at, row.attempts) == (later, 0)
 
 
+def test_a_hold_is_never_shortened_and_reaches_who_is_paused(account, clock):
+    push, paused = make_due(account), make_due(account)
+    change_campaign(paused, status=CampaignStatus.PAUSED)
+    late, soon = NOON + timedelta(hours=5), NOON + timedelta(seconds=15)
+    change_campaign(push, held_until=late)
+
+    send(replace(NOT_ASKED, due_at=soon, held_until=soon), make_due(account))
+
+    assert stored_campaign(push).held_until == late
+    assert stored_campaign(paused).held_until == soon
+
+
 def test_an_outcome_that_comes_too_late_changes_nothing(account, clock):
     push = make_due(account)
     late = claim(push)
@@ -929,6 +942,41 @@ def test_a_person_who_binds_gets_what_no_text_message_could_tell_them(account, q
 
     [again] = claim(push).pushes
     assert (again.route, again.address) == (Route.TEMPLATE, identity.openid)
+
+
+def test_who_binds_gets_the_notice_once_and_none_of_its_reminders(account, queue, clock):
+    employee = make_employee()
+    kinds = (MessageKind.PAYSLIP_READY, MessageKind.PAYSLIP_REMINDER, MessageKind.PAYSLIP_REMINDER)
+    campaigns_of = [make_campaign(account, kind=kind, ladder=["template"]) for kind in kinds]
+    notice, *reminders = [
+        make_push(employee, account, campaign=one, subject_id=9) for one in campaigns_of
+    ]
+    for push in (notice, *reminders):
+        claim(push)
+    make_binding(employee, account)
+
+    with transaction() as session:
+        reports.wake(session, [employee.id], reports.MENDED_BY_BINDING)
+
+    assert stored(notice).status is PushStatus.TEMPORARY_FAILURE
+    assert {stored(one).status for one in reminders} == {PushStatus.PERMANENT_FAILURE}
+
+
+def test_what_may_have_arrived_is_not_resent(account, queue, clock):
+    hr = make_hr()
+    campaign = make_campaign(account, ladder=["template"])
+    doubtful, clear = make_many(account, 2, campaign)
+    send(SILENCE, doubtful)
+    clock.shift(timedelta(seconds=20))
+    send(LEFT, doubtful)
+    send(LEFT, clear)
+    assert {stored(one).status for one in (doubtful, clear)} == {PushStatus.PERMANENT_FAILURE}
+    assert queries.get_campaign(hr, campaign.id).resendable == 1
+
+    assert campaigns.resend_failed(hr, campaign.id) == 1
+
+    assert stored(doubtful).status is PushStatus.PERMANENT_FAILURE
+    assert stored(clear).status is PushStatus.TEMPORARY_FAILURE
 
 
 def test_a_follower_whom_nobody_knows_wakes_nothing(account, queue):
