@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 import aiohttp
+from redis.exceptions import RedisError
 from yarl import URL
 
 from channel import calls
@@ -83,6 +84,17 @@ async def _close_sessions() -> None:
         await _sessions.popitem()[1].close()
 
 
+class Attempt:
+    """One message's call, from its preparation on."""
+
+    def __init__(self) -> None:
+        self.has_begun = False
+
+    def begin(self) -> None:
+        """Right before each exchange: from here on the message may arrive."""
+        self.has_begun = True
+
+
 class Bulk:
     """Calls of one path through one account's client, beside each other; so many are
     ``expected``, and no more are counted ahead."""
@@ -97,17 +109,17 @@ class Bulk:
         self._granted, self._counting = 0, asyncio.Lock()
         self._token, self._fetching = "", asyncio.Lock()
 
-    async def post(self, body: bytes) -> Json:
+    async def post(self, body: bytes, attempt: Attempt) -> Json:
         """One call. Raises BudgetExhausted, WeChatError or WeChatUnreachable."""
         await self._take_one()
         token = await self._fresh_token("")
         try:
-            return await self._exchange(token, body)
+            return await self._exchange(token, body, attempt)
         except WeChatError as error:
             if error.errcode not in TOKEN_REFUSED:
                 raise
         try:
-            return await self._exchange(await self._fresh_token(token), body)
+            return await self._exchange(await self._fresh_token(token), body, attempt)
         except WeChatError as error:
             if error.errcode in TOKEN_REFUSED:
                 note_alarm(self._client.account_id, self._path, error.errcode)
@@ -151,6 +163,8 @@ class Bulk:
             if error.errcode not in BUSY:
                 raise
             why = f"{error.errcode} instead of a token"
+        except RedisError as error:
+            why = type(error).__name__
         raise WeChatUnreachable(why)
 
     def _url_with(self, token: str) -> URL:
@@ -159,7 +173,8 @@ class Bulk:
             self._urls[token] = self._url.with_query(access_token=token)
         return self._urls[token]
 
-    async def _exchange(self, token: str, body: bytes) -> Json:
+    async def _exchange(self, token: str, body: bytes, attempt: Attempt) -> Json:
+        attempt.begin()
         with self._tally.call():
             return await self._send(token, body)
 

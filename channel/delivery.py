@@ -2,15 +2,17 @@
 
 import asyncio
 import time
+import traceback
 from collections import Counter as Counts
 from collections.abc import Mapping
 from datetime import timedelta
 
 from prometheus_client import Counter
+from rq.timeouts import JobTimeoutException
 
 from channel import bulk
 from channel.budget import BudgetExhausted
-from channel.bulk import CONNECTIONS
+from channel.bulk import CONNECTIONS, Attempt
 from channel.retries import BUSY, Reaction
 from channel.ways import (
     BAD_TEMPLATE,
@@ -23,6 +25,7 @@ from channel.ways import (
 from channel.wechat.errors import WeChatError, WeChatUnreachable
 from core.clock import utc_now
 from core.db import let_go
+from core.log import logger
 from domain.pushes.claims import ClaimedChunk, PushToSend
 from domain.pushes.models import PushStatus, Route
 from domain.pushes.outcomes import PushOutcome
@@ -85,10 +88,11 @@ class _Delivery:
         self._outcomes: dict[int, PushOutcome] = {}
         self._stopped: dict[Route, PushOutcome] = {}
         self._silences = 0
+        self._faults: set[str] = set()
         self._end = time.monotonic() + BEGIN_WITHIN_SECONDS
 
     async def run(self) -> dict[int, PushOutcome]:
-        async with asyncio.TaskGroup() as lanes:  # one that breaks takes the others with it
+        async with asyncio.TaskGroup() as lanes:  # broken off, all end together
             for _ in range(self._lanes):
                 lanes.create_task(self._lane())
         return self._outcomes
@@ -105,8 +109,17 @@ class _Delivery:
             return self._stopped[push.route]
         if time.monotonic() > self._end:
             return PushOutcome(PushStatus.CREATED)
+        attempt = Attempt()
         try:
-            outcome = await way.send(push)
+            return await self._tried(push, way, attempt)
+        except JobTimeoutException:  # nobody's fault: the whole chunk is broken off
+            raise
+        except Exception as error:  # a fault of ours, which only this push pays for
+            return self._failed(error, attempt)
+
+    async def _tried(self, push: PushToSend, way: "Way", attempt: Attempt) -> PushOutcome:
+        try:
+            outcome = await way.send(push, attempt)
         except BudgetExhausted as exhausted:
             wait = timedelta(seconds=exhausted.retry_after_seconds)
             return self._stop(push.route, exhausted.code, wait)
@@ -138,6 +151,16 @@ class _Delivery:
             self._stop(route, error.code, AFTER_SILENCE)
         lost = PushStatus.UNKNOWN if error.may_have_arrived else PushStatus.TEMPORARY_FAILURE
         return PushOutcome(lost, reason=error.code)
+
+    def _failed(self, error: Exception, attempt: Attempt) -> PushOutcome:
+        """Its message is not told, it may name somebody; said once, however many it concerns."""
+        *_, place = traceback.extract_tb(error.__traceback__)
+        fault = f"{type(error).__name__} in {place.name}:{place.lineno}"
+        if fault not in self._faults:
+            self._faults.add(fault)
+            logger.error("push failed by a fault of ours", extra={"why": fault})
+        status = PushStatus.UNKNOWN if attempt.has_begun else PushStatus.TEMPORARY_FAILURE
+        return PushOutcome(status)
 
     def _stop(self, route: Route, reason: str, wait: timedelta) -> PushOutcome:
         """Nothing more by this route for now; nobody's tries are used up by it."""

@@ -9,10 +9,11 @@ from urllib.parse import quote
 
 from jinja2 import TemplateError
 from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
 
 from channel.alarms import note_alarm_hourly
 from channel.budget import Priority
-from channel.bulk import Bulk
+from channel.bulk import Attempt, Bulk
 from channel.caps import MEMBER, NUMBER, MemberFull, take_sms
 from channel.clients import miniprogram_client, official_account_client, wecom_client
 from channel.links import entry_url
@@ -85,7 +86,7 @@ class Way(ABC):
     """Made before the sending begins, with whatever it needs of the database."""
 
     @abstractmethod
-    async def send(self, push: PushToSend) -> PushOutcome:
+    async def send(self, push: PushToSend, attempt: Attempt) -> PushOutcome:
         """What was said about a push that was taken; raises the errors of a client otherwise."""
 
     @abstractmethod
@@ -106,14 +107,14 @@ class _ApiWay(Way):
         self._bulk: Bulk | None = None
         self._alarms: set[int] = set()
 
-    async def send(self, push: PushToSend) -> PushOutcome:
-        return await self._post(push, self._body(push))
+    async def send(self, push: PushToSend, attempt: Attempt) -> PushOutcome:
+        return await self._post(push, self._body(push), attempt)
 
-    async def _post(self, push: PushToSend, body: dict[str, Any]) -> PushOutcome:
+    async def _post(self, push: PushToSend, body: dict[str, Any], attempt: Attempt) -> PushOutcome:
         if self._bulk is None:
             calls = sum(one.route is push.route for one in self._claimed.pushes)
             self._bulk = Bulk(self._client, self._base_url, self.path, calls)
-        return self._outcome(await self._bulk.post(_in_json(body).encode()))
+        return self._outcome(await self._bulk.post(_in_json(body).encode(), attempt))
 
     def note_refusal(self, errcode: int) -> Reaction:
         if errcode in ABOUT_THE_TEMPLATE and errcode not in self._alarms:
@@ -185,13 +186,13 @@ class WecomWay(_ApiWay):
         blind_index(MEMBER, "")
         super().__init__(self._wecom, get_settings().wecom_api_url, claimed)
 
-    async def send(self, push: PushToSend) -> PushOutcome:
+    async def send(self, push: PushToSend, attempt: Attempt) -> PushOutcome:
         try:
             body = await asyncio.to_thread(self._body, push)
         except MemberFull as full:
             later = utc_now() + timedelta(seconds=full.retry_after_seconds)
             return PushOutcome(PushStatus.CREATED, reason=full.code, due_at=later)
-        return await self._post(push, body)
+        return await self._post(push, body, attempt)
 
     def _body(self, push: PushToSend) -> dict[str, Any]:
         return self._wecom.counted_body(
@@ -225,13 +226,14 @@ class SmsWay(Way):
         }
         self._stopped: PushOutcome | None = None
 
-    async def send(self, push: PushToSend) -> PushOutcome:
+    async def send(self, push: PushToSend, attempt: Attempt) -> PushOutcome:
         now = utc_now()
         not_now = self._stopped or self._not_now(push, now)
         not_counted = not_now or await asyncio.to_thread(self._count, push, now)
         if not_counted:
             return not_counted
         sms = Sms(push.client_msg_id, push.address, self._text, now + GOOD_FOR)
+        attempt.begin()
         answer = await self._gateway.send(sms)
         match answer:
             case Accepted(message_id):
@@ -323,3 +325,7 @@ def way_of(claimed: ClaimedChunk, route: Route) -> Way | PushOutcome:
         return PushOutcome(PushStatus.PERMANENT_FAILURE, reason=BAD_TEMPLATE)
     except NoGateway:
         return PushOutcome(PushStatus.PERMANENT_FAILURE, reason=SMS_OFF)
+    except (SQLAlchemyError, RedisError) as error:  # nothing has gone out
+        extra = {"route": route.value, "why": type(error).__name__}
+        logger.warning("way not prepared", extra=extra)
+        return PushOutcome(PushStatus.TEMPORARY_FAILURE)

@@ -7,7 +7,7 @@ import pytest
 from channel import bulk, clients
 from channel.alarms import list_alarms
 from channel.budget import BudgetExhausted, list_budgets
-from channel.bulk import GRANT, Bulk
+from channel.bulk import GRANT, Attempt, Bulk
 from channel.clients import official_account_client
 from channel.wechat.client import OfficialAccountClient
 from channel.wechat.errors import WeChatError, WeChatUnreachable
@@ -38,7 +38,7 @@ def post_all(client, platform, count, calls=None):
 
     async def work():
         together = Bulk(client, platform.url, TEMPLATE_SEND, calls or count)
-        posts = (together.post(f'{{"n": {number}}}'.encode()) for number in range(count))
+        posts = (together.post(f'{{"n": {number}}}'.encode(), Attempt()) for number in range(count))
         return await asyncio.gather(*posts, return_exceptions=True)
 
     return bulk.run(work())

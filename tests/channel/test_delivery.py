@@ -7,11 +7,15 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import time_machine
 from prometheus_client import REGISTRY
+from redis.exceptions import ConnectionError as RedisGone
+from rq.timeouts import JobTimeoutException
+from sqlalchemy.exc import OperationalError
 
 from channel import budget, bulk, clients, delivery, ways
 from channel.alarms import list_alarms
 from channel.bulk import CONNECTIONS
 from channel.delivery import AFTER_ALARM, AFTER_SILENCE, PERMANENT, SILENCES, deliver
+from channel.platform import PlatformClient
 from channel.tokens import FetchedToken, TokenKind, TokenStore
 from channel.ways import TEMPLATE_WAIT, TemplateWay
 from channel.wechat.miniprogram import SUBSCRIPTION_SEND
@@ -463,18 +467,91 @@ def test_a_push_of_an_account_that_is_switched_off_waits(session, platform):
     assert platform.calls == []
 
 
-def test_one_that_breaks_takes_its_chunk_with_it_and_nothing_goes_on_later(account, platform):
+# --- when something breaks ----------------------------------------------------------------------
+
+
+def test_a_fault_of_ours_costs_one_push_and_nobody_elses_outcome(
+    account, platform, monkeypatch, log
+):
+    body = TemplateWay._body
+
+    def fail_for_one(way, push):
+        if push.id == 2:
+            raise LookupError(push.address)
+        return body(way, push)
+
+    monkeypatch.setattr(TemplateWay, "_body", fail_for_one)
+
+    outcomes = deliver(chunk(account, 3))
+
+    found = [outcomes[number].status for number in (1, 2, 3)]
+    assert found == [PushStatus.SENT, PushStatus.TEMPORARY_FAILURE, PushStatus.SENT]
+    assert "LookupError in fail_for_one" in log.getvalue()
+    assert "oPerson" not in log.getvalue()
+
+
+def test_after_a_fault_behind_the_call_nobody_knows_and_it_is_said_once(
+    account, platform, monkeypatch, log
+):
     def fail(*_):
         raise LookupError("a fault of ours")
 
+    monkeypatch.setattr(TemplateWay, "_outcome", fail)
+
+    assert statuses(deliver(chunk(account, 3))) == {PushStatus.UNKNOWN: 3}
+    assert log.getvalue().count("LookupError in fail") == 1
+
+
+def test_a_jobs_limit_breaks_a_chunk_off_and_nothing_goes_on_later(account, platform):
+    def end(*_):
+        raise JobTimeoutException
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TemplateWay, "_body", fail)
+        patch.setattr(TemplateWay, "_body", end)
         with pytest.raises(ExceptionGroup):
             deliver(chunk(account, 2 * CONNECTIONS))
     asked = len(platform.calls)
     deliver(chunk(account))
 
     assert (asked, len(platform.calls)) == (0, 1)
+
+
+def test_what_was_sent_before_redis_went_away_is_known(account, platform, monkeypatch):
+    def away(*_):
+        raise RedisGone("away")
+
+    monkeypatch.setattr(PlatformClient, "drop_token", away)
+    platform.answer = lambda call: (
+        {"errcode": 40001 if call.body["touser"] == "oPerson-2" else 0, "msgid": 1}
+    )
+
+    outcomes = deliver(chunk(account, 3))
+
+    found = [outcomes[number].status for number in (1, 2, 3)]
+    assert found == [PushStatus.SENT, PushStatus.TEMPORARY_FAILURE, PushStatus.SENT]
+
+
+def test_without_redis_no_token_and_no_message_has_left(account, platform, monkeypatch):
+    def away(*_):
+        raise RedisGone("away")
+
+    monkeypatch.setattr(TokenStore, "get", away)
+
+    assert statuses(deliver(chunk(account, 3))) == {PushStatus.TEMPORARY_FAILURE: 3}
+    assert platform.calls == []
+
+
+@pytest.mark.parametrize(
+    "error", [RedisGone("away"), OperationalError("SELECT", {}, Exception("gone"))]
+)
+def test_what_cannot_be_prepared_now_is_tried_later(account, platform, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(ways, "channel_account", fail)
+
+    assert statuses(deliver(chunk(account, 3))) == {PushStatus.TEMPORARY_FAILURE: 3}
+    assert platform.calls == []
 
 
 # --- secrets --------------------------------------------------------------------------------------
