@@ -52,6 +52,9 @@ def handle_inbox_event(event_id: int) -> None:
         message = _read(account, claimed.body)
         let_go()  # a listener may call the platform: no transaction waits for that
         state = _tell(account, message, claimed) if message else InboxState.IGNORED
+    except TryLater:  # nothing failed: whatever a report speaks of may come after it
+        let_go()
+        inbox.record_failed(claimed, TryLater.__name__)
     except JobTimeoutException as error:
         # The limit is spent: what is left of the job would run without one. It comes again.
         _note_failure(claimed, error)

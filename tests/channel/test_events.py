@@ -92,7 +92,6 @@ def test_unknown_events_can_be_listened_to(account):
     ("error", "reason"),
     [
         (KeyError("oPerson"), "KeyError"),
-        (TryLater(), "TryLater"),
         (NotFound(), "not_found"),
     ],
 )
@@ -108,7 +107,22 @@ def test_a_listener_that_fails_is_told_again_later(account, caplog, error, reaso
 
     assert (row(event_id).state, row(event_id).reason) == (InboxState.RECEIVED, reason)
     assert "callback failed" in caplog.text
+    assert "in fail" in caplog.records[-1].where
     assert "oPerson" not in caplog.text
+
+
+def test_a_listener_that_waits_is_told_again_later_and_nothing_is_logged(account, caplog):
+    caplog.set_level(logging.DEBUG, "xinqiao")
+
+    def wait(_account, _event):
+        raise TryLater
+
+    listen_to(FollowerSubscribed, wait)
+    event_id = received(account)
+    handle_inbox_event(event_id)
+
+    assert (row(event_id).state, row(event_id).reason) == (InboxState.RECEIVED, "TryLater")
+    assert [record for record in caplog.records if record.name == "xinqiao"] == []
 
 
 def test_a_job_whose_time_is_up_ends_and_leaves_the_rest_for_another(account, queue, monkeypatch):
