@@ -73,7 +73,9 @@ def http_session(base_url: str) -> aiohttp.ClientSession:
 
 
 def close() -> None:
-    """End the loop and its connections; the next ``run`` begins anew."""
+    """End the loop and its connections, if there are any; the next ``run`` begins anew."""
+    if not _runner.cache_info().currsize:
+        return
     _runner().run(_close_sessions())
     _runner().close()
     _runner.cache_clear()

@@ -11,6 +11,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker.base import BaseWorker
 
+from channel import bulk
 from channel.clients import forget_http
 from core.db import dispose_after_fork
 from core.queues import QueueName, get_queue
@@ -87,5 +88,9 @@ def work(app: Flask, queue: QueueName, *, burst: bool = False) -> None:
     gc.freeze()
     # In a burst each job leaves nothing undone: an empty queue is the end.
     is_behind = queue is QueueName.PUSH and not burst
-    with write_behind.beside(app) if is_behind else nullcontext():
-        worker.work(burst=burst, logging_level="WARNING")
+    try:
+        with write_behind.beside(app) if is_behind else nullcontext():
+            worker.work(burst=burst, logging_level="WARNING")
+    finally:
+        if queue is QueueName.PUSH:
+            bulk.close()

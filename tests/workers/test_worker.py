@@ -3,8 +3,10 @@ import os
 import signal
 
 import pytest
+from redis.exceptions import RedisError
 from rq.registry import FailedJobRegistry
 
+from channel import bulk
 from core.queues import Job, QueueName, enqueue, get_queue
 from domain.payroll import service as payroll
 from domain.payroll.models import BatchStatus, PayrollBatch
@@ -20,6 +22,44 @@ def test_a_worker_works_off_its_queue_inside_the_application(app, committed, que
 
     assert queue.count == 0
     assert FailedJobRegistry(queue=get_queue(queue_name)).count == 0
+
+
+async def _open_session():
+    return bulk.http_session("http://platform.test")
+
+
+def test_a_push_worker_leaves_no_connection_open(app, committed, queue):
+    session = bulk.run(_open_session())
+
+    work(app, QueueName.PUSH, burst=True)
+
+    assert session.closed
+
+
+def test_a_push_worker_that_ends_in_an_error_leaves_no_connection_open_either(
+    app, committed, queue, monkeypatch
+):
+    def fail(*_args, **_kwargs):
+        raise RedisError
+
+    session = bulk.run(_open_session())
+    monkeypatch.setattr(WORKER_CLASSES[QueueName.PUSH], "work", fail)
+
+    with pytest.raises(RedisError):
+        work(app, QueueName.PUSH, burst=True)
+
+    assert session.closed
+
+
+def test_a_push_worker_that_sent_nothing_begins_no_loop_to_close_it(
+    app, committed, queue, monkeypatch
+):
+    def fail():
+        raise AssertionError
+
+    monkeypatch.setattr("channel.bulk.asyncio.Runner", fail)
+
+    work(app, QueueName.PUSH, burst=True)
 
 
 def test_a_sheet_is_read_in_a_child_of_the_worker(app, committed):
