@@ -7,6 +7,7 @@ themselves go out beside each other.
 
 import asyncio
 from collections.abc import Coroutine
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -28,6 +29,7 @@ from channel.wechat.transport import (
     believed,
     goes_by_proxy,
 )
+from core.clock import utc_now
 
 T = TypeVar("T")
 
@@ -86,14 +88,23 @@ async def _close_sessions() -> None:
         await _sessions.popitem()[1].close()
 
 
-class Attempt:
-    """One message's call, from its preparation on."""
+class TooLate(Exception):
+    """Not asked: it would end when its claim may be another's."""
 
-    def __init__(self) -> None:
-        self.has_begun = False
+
+class Attempt:
+    """One message's call, from its preparation on; no exchange of it begins after ``end``."""
+
+    def __init__(self, end: datetime) -> None:
+        self._end, self.has_begun = end, False
+
+    def check_time(self) -> None:
+        if utc_now() > self._end:
+            raise TooLate
 
     def begin(self) -> None:
         """Right before each exchange: from here on the message may arrive."""
+        self.check_time()
         self.has_begun = True
 
 
@@ -112,25 +123,26 @@ class Bulk:
         self._token, self._fetching = "", asyncio.Lock()
 
     async def post(self, body: bytes, attempt: Attempt) -> Json:
-        """One call. Raises BudgetExhausted, WeChatError or WeChatUnreachable."""
-        await self._take_one()
-        token = await self._fresh_token("")
+        """One call. Raises BudgetExhausted, WeChatError, WeChatUnreachable or TooLate."""
+        await self._take_one(attempt)
+        token = await self._fresh_token("", attempt)
         try:
             return await self._exchange(token, body, attempt)
         except WeChatError as error:
             if error.errcode not in TOKEN_REFUSED:
                 raise
         try:
-            return await self._exchange(await self._fresh_token(token), body, attempt)
+            return await self._exchange(await self._fresh_token(token, attempt), body, attempt)
         except WeChatError as error:
             if error.errcode in TOKEN_REFUSED:
                 note_alarm(self._client.account_id, self._path, error.errcode)
             raise
 
-    async def _take_one(self) -> None:
+    async def _take_one(self, attempt: Attempt) -> None:
         while self._granted < 1:
             async with self._counting:
                 if self._granted < 1:
+                    attempt.check_time()
                     self._granted = await self._ask_for_grant()
         self._granted -= 1
 
@@ -146,12 +158,13 @@ class Bulk:
         self._expected -= granted
         return granted
 
-    async def _fresh_token(self, refused: str) -> str:
+    async def _fresh_token(self, refused: str, attempt: Attempt) -> str:
         """The token all calls use; another one when it is the refused: one call fetches it."""
         if self._token != refused:
             return self._token
         async with self._fetching:
             if self._token == refused:
+                attempt.check_time()
                 self._token = await asyncio.to_thread(self._another_token, refused)
         return self._token
 

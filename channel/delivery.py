@@ -1,7 +1,6 @@
 """A claimed chunk out: each push by its route, many at once, to what the platforms said."""
 
 import asyncio
-import time
 import traceback
 from collections import Counter as Counts
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from rq.timeouts import JobTimeoutException
 
 from channel import bulk
 from channel.budget import BudgetExhausted
-from channel.bulk import CONNECTIONS, Attempt
+from channel.bulk import CONNECTIONS, Attempt, TooLate
 from channel.retries import BUSY, Reaction
 from channel.ways import (
     BAD_TEMPLATE,
@@ -29,10 +28,8 @@ from core.log import logger
 from domain.pushes.claims import ClaimedChunk, PushToSend
 from domain.pushes.models import PushStatus, Route
 from domain.pushes.outcomes import PushOutcome
+from domain.pushes.policy import BEGIN_WITHIN
 
-# No call begins later than this after the claim: the last must have ended before the claim is
-# taken for a dead worker's.
-BEGIN_WITHIN_SECONDS = 40
 # A platform that does not answer so many calls in a row is left alone for a while.
 SILENCES = 50
 AFTER_SILENCE = timedelta(seconds=15)
@@ -89,7 +86,7 @@ class _Delivery:
         self._stopped: dict[Route, PushOutcome] = {}
         self._silences = 0
         self._faults: set[str] = set()
-        self._end = time.monotonic() + BEGIN_WITHIN_SECONDS
+        self._end = claimed.at + BEGIN_WITHIN
 
     async def run(self) -> dict[int, PushOutcome]:
         async with asyncio.TaskGroup() as lanes:  # broken off, all end together
@@ -107,11 +104,12 @@ class _Delivery:
             return way
         if push.route in self._stopped:
             return self._stopped[push.route]
-        if time.monotonic() > self._end:
-            return PushOutcome(PushStatus.CREATED)
-        attempt = Attempt()
+        attempt = Attempt(self._end)
         try:
+            attempt.check_time()
             return await self._tried(push, way, attempt)
+        except TooLate:
+            return PushOutcome(PushStatus.CREATED)
         except JobTimeoutException:  # nobody's fault: the whole chunk is broken off
             raise
         except Exception as error:  # a fault of ours, which only this push pays for

@@ -57,8 +57,9 @@ def claim(chunk: Chunk) -> ClaimedChunk | None:
     Who cannot be reached by a step of the ladder is moved to the next at once; who cannot be
     reached by any ends as a permanent failure that the sender sees.
     """
-    now, mine = utc_now(), secrets.randbits(62)
+    mine = secrets.randbits(62)
     with transaction() as session:
+        now = utc_now()  # not before: the transaction may have waited for its turn
         campaign = session.get(Campaign, chunk.campaign_id)
         if campaign is None or not _may_send(campaign, now):
             return None

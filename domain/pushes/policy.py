@@ -24,6 +24,9 @@ REPEATABLE_FOR = {
     Route.WECOM: timedelta(minutes=29),
     Route.SMS: timedelta(minutes=9),
 }
+# No call begins later than this after its claim, nor does the waiting for its token, which is the
+# longest of what may still be under way then; afterwards the outcomes are written.
+BEGIN_WITHIN = timedelta(seconds=20)
 # A claim older than this belongs to a worker that died; a living one has let go of it before.
 CLAIM_LIFE = timedelta(seconds=60)
 # The others say that they took it, and never more.

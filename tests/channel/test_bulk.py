@@ -1,6 +1,7 @@
 """Many calls of one API at once: their token, their budget, their connections."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
@@ -14,6 +15,8 @@ from channel.wechat.errors import WeChatError, WeChatUnreachable
 from channel.wechat.outgoing import TEMPLATE_SEND
 from tests.channel.fake_platform import SILENCE, running_platform
 from tests.factories import make_channel_account
+
+IN_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @pytest.fixture
@@ -38,7 +41,8 @@ def post_all(client, platform, count, calls=None):
 
     async def work():
         together = Bulk(client, platform.url, TEMPLATE_SEND, calls or count)
-        posts = (together.post(f'{{"n": {number}}}'.encode(), Attempt()) for number in range(count))
+        bodies = (f'{{"n": {number}}}'.encode() for number in range(count))
+        posts = (together.post(body, Attempt(IN_TIME)) for body in bodies)
         return await asyncio.gather(*posts, return_exceptions=True)
 
     return bulk.run(work())

@@ -1,6 +1,7 @@
 """A claimed chunk out: what was said about each push, and what is not tried any more."""
 
 import socket
+import time
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,13 +14,15 @@ from sqlalchemy.exc import OperationalError
 
 from channel import budget, bulk, clients, delivery, ways
 from channel.alarms import list_alarms
+from channel.budget import BudgetExhausted
 from channel.bulk import CONNECTIONS
 from channel.delivery import AFTER_ALARM, AFTER_SILENCE, PERMANENT, SILENCES, deliver
 from channel.platform import PlatformClient
-from channel.tokens import FetchedToken, TokenKind, TokenStore
+from channel.tokens import LOCK_SECONDS, WAIT_SECONDS, FetchedToken, TokenKind, TokenStore
 from channel.ways import TEMPLATE_WAIT, TemplateWay
 from channel.wechat.miniprogram import SUBSCRIPTION_SEND
 from channel.wechat.outgoing import TEMPLATE_SEND
+from channel.wechat.transport import CONNECT_SECONDS, READ_SECONDS
 from channel.wecom.outgoing import MESSAGE_SEND
 from core.clock import utc_now
 from core.db import db
@@ -27,6 +30,7 @@ from core.queues import Job
 from domain.directory.accounts import ChannelKind
 from domain.pushes.claims import ClaimedChunk, PushToSend
 from domain.pushes.models import MessageKind, PushStatus, Route
+from domain.pushes.policy import BEGIN_WITHIN, CLAIM_LIFE
 from tests.channel.fake_platform import SILENCE, running_platform
 from tests.factories import make_channel_account
 
@@ -55,6 +59,12 @@ def platform(redis, point_to):
         point_to(platform.url)
         yield platform
         bulk.close()
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel(datetime(2026, 4, 5, 4, 0, tzinfo=UTC), tick=False) as traveller:
+        yield traveller
 
 
 @pytest.fixture
@@ -90,6 +100,10 @@ def chunk(account, count=1, *, route=Route.TEMPLATE, **fields) -> ClaimedChunk:
         "pushes": tuple(some),
     }
     return ClaimedChunk(**values | fields)
+
+
+def late_chunk(account, count) -> ClaimedChunk:
+    return chunk(account, count, at=utc_now() - BEGIN_WITHIN - timedelta(seconds=1))
 
 
 def only(outcomes):
@@ -342,7 +356,7 @@ def test_after_a_lost_answer_nobody_knows(account, platform, answer):
 
 def test_a_platform_that_does_not_answer_in_time_leaves_us_in_doubt(account, platform, monkeypatch):
     monkeypatch.setattr(bulk, "READ_SECONDS", 0.2)
-    platform.answer = lambda _: delivery.time.sleep(0.6) or {"errcode": 0}
+    platform.answer = lambda _: time.sleep(0.6) or {"errcode": 0}
 
     outcome = only(deliver(chunk(account)))
 
@@ -405,15 +419,63 @@ def test_an_answer_in_between_ends_a_silence(account, platform, monkeypatch):
 # --- not now ------------------------------------------------------------------------------------
 
 
-def test_after_its_time_a_chunk_leaves_the_rest_for_another(account, platform, monkeypatch):
-    monkeypatch.setattr(delivery, "BEGIN_WITHIN_SECONDS", -1)
-
-    outcomes = deliver(chunk(account, 3))
+def test_after_its_time_a_chunk_leaves_the_rest_for_another(account, platform):
+    outcomes = deliver(late_chunk(account, 3))
 
     assert {(one.status, one.due_at, one.held_until) for one in outcomes.values()} == {
         (PushStatus.CREATED, None, None)
     }
     assert platform.calls == []
+
+
+def test_who_waited_for_the_budget_is_not_sent_after_the_chunks_time(
+    account, platform, clock, monkeypatch
+):
+    asked = []
+
+    def wait(_client, path, _wanted):
+        asked.append(path)
+        clock.shift(BEGIN_WITHIN + timedelta(seconds=1))
+        raise BudgetExhausted(path, 0)
+
+    monkeypatch.setattr(PlatformClient, "take_some", wait)
+
+    assert statuses(deliver(chunk(account, 3))) == {PushStatus.CREATED: 3}
+    assert platform.calls == []
+    assert len(asked) == 1
+
+
+def test_who_waited_for_a_token_is_not_sent_after_the_chunks_time(
+    account, platform, clock, monkeypatch
+):
+    def wait(*_):
+        clock.shift(BEGIN_WITHIN + timedelta(seconds=1))
+        return "t0ken-1"
+
+    monkeypatch.setattr(TokenStore, "get", wait)
+
+    assert statuses(deliver(chunk(account, 3))) == {PushStatus.CREATED: 3}
+    assert platform.calls == []
+
+
+def test_whose_token_was_refused_after_the_chunks_time_waits_for_another_turn(
+    account, platform, clock
+):
+    def refuse(_call):
+        clock.shift(BEGIN_WITHIN + timedelta(seconds=1))
+        return {"errcode": 42001, "errmsg": "access_token expired"}
+
+    platform.answer = refuse
+
+    assert only(deliver(chunk(account))).status is PushStatus.CREATED
+    assert (len(platform.calls), len(platform.tokens)) == (1, 1)
+
+
+def test_all_that_is_under_way_ends_before_the_claim_is_anothers():
+    tokens = timedelta(seconds=max(LOCK_SECONDS, WAIT_SECONDS + CONNECT_SECONDS + READ_SECONDS))
+    call, writing = timedelta(seconds=READ_SECONDS), timedelta(seconds=10)
+
+    assert BEGIN_WITHIN + max(call, tokens) + writing <= CLAIM_LIFE
 
 
 def test_a_used_up_budget_takes_nobodys_try_and_holds_the_account(account, platform):
@@ -599,11 +661,10 @@ def test_tries_are_counted_by_route_and_outcome(account, platform):
     assert [new - old for new, old in zip(after, before, strict=True)] == [2, 1, 2, 1]
 
 
-def test_what_was_not_asked_is_counted_as_postponed(account, platform, monkeypatch):
-    monkeypatch.setattr(delivery, "BEGIN_WITHIN_SECONDS", -1)
+def test_what_was_not_asked_is_counted_as_postponed(account, platform):
     labels = {"route": "template", "outcome": "postponed"}
     before = REGISTRY.get_sample_value("xinqiao_push_tries_total", labels) or 0
 
-    deliver(chunk(account, 2))
+    deliver(late_chunk(account, 2))
 
     assert REGISTRY.get_sample_value("xinqiao_push_tries_total", labels) == before + 2
