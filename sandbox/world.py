@@ -14,7 +14,7 @@ from sandbox.live import Hub
 from sandbox.names import name_of
 from sandbox.state import Account, Fan, Kind, Message, Person, State
 from sandbox.storage import Folder
-from sandbox.wechat.library import LIBRARY, template_from
+from sandbox.wechat.library import LIBRARY, SUBSCRIPTIONS, template_from
 from sandbox.wecom.state import Corp
 
 REMEMBERED_CALLBACKS = 500
@@ -119,12 +119,17 @@ class World:
             self._by_appid[account.appid] = account
         if account.kind is Kind.OFFICIAL_ACCOUNT:
             account.original_id = account.original_id or f"gh_{_digest(account.appid).hex()[:12]}"
-            if not account.templates:
-                templates = [template_from(account.appid, entry) for entry in LIBRARY]
-                account.templates = {one.template_id: one for one in templates}
         elif account.kind is Kind.WECOM_APP:
             self.corp(account)
+        self._choose_templates(account)
         self.is_dirty = True
+
+    def _choose_templates(self, account: Account) -> None:
+        if account.templates or account.kind is Kind.WECOM_APP:
+            return
+        chosen = SUBSCRIPTIONS if account.kind is Kind.MINIPROGRAM else LIBRARY
+        templates = [template_from(account.appid, entry) for entry in chosen]
+        account.templates = {one.template_id: one for one in templates}
 
     # People
 

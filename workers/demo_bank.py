@@ -17,7 +17,7 @@ import requests
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from channel.setup import set_up_account
+from channel.setup import read_templates, set_up_account
 from core.clock import utc_now
 from core.db import reading, transaction
 from core.log import logger
@@ -69,6 +69,7 @@ def load(sandbox_url: str, *, with_people: bool) -> None:
         _follow(sandbox_url, fans)
     _follow(sandbox_url, [_add_user(account, user) for user in plan["users"]])
     _add_members(sandbox_url, plan["users"])
+    read_templates(Actor.system(), channel_account_by_name(MINIPROGRAM))
     missing = set_up_account(account)
     logger.info("demo bank loaded", extra={"missing_templates": len(missing)})
 

@@ -54,6 +54,8 @@ SHARED = frozenset(
         *("/cgi-bin/clear_quota", "/cgi-bin/openapi/quota/get"),
     }
 )
+# And these only a mini-program.
+OF_MINIPROGRAMS = frozenset({"/wxaapi/newtmpl/gettemplate"})
 
 APIS = {
     "/cgi-bin/get_api_domain_ip": Api(GET, lambda _: LOOPBACK_IPS),
@@ -78,6 +80,7 @@ APIS = {
     "/cgi-bin/template/del_private_template": Api(POST, messages.delete_template),
     "/cgi-bin/template/api_set_industry": Api(POST, messages.set_industry),
     "/cgi-bin/template/get_industry": Api(GET, messages.get_industry),
+    "/wxaapi/newtmpl/gettemplate": Api(GET, messages.list_subscriptions),
     quotas.CUSTOM_SEND: Api(POST, messages.send_custom),
     "/cgi-bin/message/custom/typing": Api(POST, messages.show_typing),
     "/cgi-bin/qrcode/create": Api(POST, qrcodes.create),
@@ -130,8 +133,9 @@ def parse(raw: bytes) -> Json:
 
 
 def _require_right(account: Account, path: str) -> None:
-    """A mini-program's token opens what both kinds have; its own APIs are not played."""
-    if account.kind is Kind.MINIPROGRAM and path not in SHARED:
+    """A mini-program's token opens what both kinds have, and its own; so does the other's."""
+    is_miniprogram = account.kind is Kind.MINIPROGRAM
+    if path not in SHARED and (path in OF_MINIPROGRAMS) is not is_miniprogram:
         raise Refusal(48001)
 
 

@@ -82,6 +82,8 @@ LIBRARY = (
         ),
     ),
 )
+# A mini-program has chosen the same of its own library, as long-term subscriptions.
+SUBSCRIPTIONS = tuple(one for one in LIBRARY if one.name in {"payslip", "answer", "reminder"})
 BY_SHORT_ID = {entry.short_id: entry for entry in LIBRARY}
 
 

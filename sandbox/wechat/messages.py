@@ -10,6 +10,7 @@ from sandbox.wechat.library import BY_SHORT_ID, LibraryEntry, template_from
 DEDUPLICATED_SECONDS = 600
 LONGEST_CLIENT_MSG_ID = 32
 MOST_TEMPLATES = 25
+LONG_TERM = 3
 INDUSTRIES = {
     "1": ("IT科技", "互联网|电子商务"),
     "7": ("金融业", "银行"),
@@ -159,6 +160,23 @@ def list_templates(call: Call) -> Json:
             }
             for template in call.account.templates.values()
         ]
+    }
+
+
+def list_subscriptions(call: Call) -> Json:
+    return {
+        "errcode": 0,
+        "errmsg": "ok",
+        "data": [
+            {
+                "priTmplId": template.template_id,
+                "title": template.title,
+                "content": template.content,
+                "example": template.example,
+                "type": LONG_TERM,
+            }
+            for template in call.account.templates.values()
+        ],
     }
 
 

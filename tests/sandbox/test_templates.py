@@ -256,3 +256,24 @@ def test_chinese_arrives_whether_escaped_or_not(client):
     query = {"access_token": client.token}
     requests.post(client.url(SEND), params=query, data=body.encode(), timeout=5)
     assert client.inbox(fan)[0]["data"]["thing3"]["value"] == "工资"
+
+
+def test_a_miniprogram_has_subscription_templates_of_its_own(client):
+    assert client.get("/wxaapi/newtmpl/gettemplate")["errcode"] == 48001
+    name = f"mp-{client.name}"
+    client.keep_account(name=name, kind="miniprogram", appid=f"wx{name}", secret="5ecre7")
+    token = client.stable_token()["access_token"]
+
+    answer = client.get("/wxaapi/newtmpl/gettemplate", token=token)
+
+    assert (answer["errcode"], answer["errmsg"]) == (0, "ok")
+    payslip, *others = answer["data"]
+    assert payslip == {
+        "priTmplId": client.account["templates"]["payslip"],
+        "title": "工资发放通知",
+        "content": "单位名称:{{thing1.DATA}}\n发放月份:{{time2.DATA}}\n温馨提示:{{thing3.DATA}}",
+        "example": "单位名称:滨江实验学校\n发放月份:2026年3月\n温馨提示:工资条已发放，点击查看",
+        "type": 3,
+    }
+    assert {one["title"] for one in others} == {"咨询回复通知", "工资条查看提醒"}
+    assert client.get("/cgi-bin/template/get_all_private_template", token=token)["errcode"] == 48001
