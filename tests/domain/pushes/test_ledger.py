@@ -51,7 +51,7 @@ WINDOW = REPEATABLE_FOR[Route.TEMPLATE]
 SECOND = timedelta(seconds=1)
 SENT = PushOutcome(PushStatus.SENT, msgid="2000000000000000001")
 SILENCE = PushOutcome(PushStatus.UNKNOWN, reason="wechat_unreachable")
-BUSY = PushOutcome(PushStatus.TEMPORARY_FAILURE, errcode=-1, reason="wechat_refused")
+CROWDED = PushOutcome(PushStatus.TEMPORARY_FAILURE, errcode=45033, reason="wechat_refused")
 MUTED = PushOutcome(PushStatus.PERMANENT_FAILURE, errcode=43101, reason="muted")
 LEFT = PushOutcome(PushStatus.PERMANENT_FAILURE, errcode=43004, reason="not-following")
 BAD = PushOutcome(PushStatus.PERMANENT_FAILURE, errcode=47003, reason="template")
@@ -430,7 +430,7 @@ def test_outcomes_are_written_in_as_many_statements_however_many(account):
 
     def record(some):
         claimed = claim(*some)
-        outcomes = {push.id: (SENT, BUSY)[push.id % 2] for push in claimed.pushes}
+        outcomes = {push.id: (SENT, CROWDED)[push.id % 2] for push in claimed.pushes}
         with count_queries() as made:
             record_outcomes(claimed, outcomes)
         return made.count
@@ -507,12 +507,13 @@ def test_each_failure_waits_longer_until_it_gives_up(account, clock):
     push = make_due(account, campaign=make_campaign(account, ladder=["template"]))
 
     for delay in RETRY_AFTER:
-        send(BUSY, push)
-        assert (stored(push).status, stored(push).errcode) == (PushStatus.TEMPORARY_FAILURE, -1)
+        send(CROWDED, push)
+        assert stored(push).status is PushStatus.TEMPORARY_FAILURE
+        assert stored(push).errcode == CROWDED.errcode
         clock.shift(delay - SECOND)
         assert claim(push) is None
         clock.shift(1)
-    send(replace(BUSY, reason=None), push)
+    send(replace(CROWDED, reason=None), push)
 
     row = stored(push)
     assert (row.status, row.reason) == (PushStatus.PERMANENT_FAILURE, outcomes.GAVE_UP)
@@ -523,7 +524,7 @@ def test_who_gives_up_on_one_step_begins_the_next(account, wecom, queue, clock):
     push = make_due(account, attempts=len(RETRY_AFTER))
     make_binding(reading().get_one(type(make_employee()), push.employee_id), wecom)
 
-    send(BUSY, push)
+    send(CROWDED, push)
 
     row = stored(push)
     assert (row.status, row.route, row.attempts) == (
@@ -650,7 +651,7 @@ def test_an_outcome_that_comes_too_late_changes_nothing(account, clock):
     sweeper.sweep()
     newer = claim(push)
 
-    for outcome in (SENT, BUSY):
+    for outcome in (SENT, CROWDED):
         record_outcomes(late, {push.id: outcome})
 
     assert (stored(push).status, stored(push).claim) == (PushStatus.SENDING, newer.claim)
@@ -691,7 +692,7 @@ def test_doubt_outlasts_a_clear_refusal(account, clock):
     send(SILENCE, push)
     clock.shift(RETRY_AFTER[0])
 
-    send(BUSY, push)
+    send(CROWDED, push)
 
     assert stored(push).in_doubt_since == NOON
 
@@ -705,7 +706,7 @@ def test_who_gives_up_in_doubt_does_not_know(account, clock):
         due_at=NOON,
     )
 
-    send(BUSY, push)
+    send(CROWDED, push)
 
     assert (stored(push).status, stored(push).route) == (PushStatus.UNKNOWN, Route.TEMPLATE)
 
@@ -1015,7 +1016,7 @@ def test_a_claim_that_died_long_ago_is_not_repeated(account, queue, clock):
 
 def test_sweeping_twice_is_sweeping_once(account, queue, clock):
     some = make_many(account, 3)
-    send(BUSY, *some)
+    send(CROWDED, *some)
     clock.shift(RETRY_AFTER[0])
 
     assert [sweeper.sweep(), sweeper.sweep()] == [3, 3]
@@ -1025,7 +1026,7 @@ def test_sweeping_twice_is_sweeping_once(account, queue, clock):
 
 def test_what_was_enqueued_and_lost_is_enqueued_again(account, queue, clock):
     push = make_due(account)
-    send(BUSY, push)
+    send(CROWDED, push)
     clock.shift(RETRY_AFTER[0])
     sweeper.sweep()
     queue.clear()  # its worker died; what RQ keeps of the job must not keep the next one away
