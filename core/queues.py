@@ -1,5 +1,6 @@
 """Background work: named queues, named jobs, enqueued only after the commit and by id only."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -73,6 +74,21 @@ def oldest_wait(name: QueueName) -> timedelta:
     now = utc_now()
     since = [job.enqueued_at for job in _jobs(get_queue(name).get_job_ids(0, LOOKED_AT))]
     return now - min((at for at in since if at), default=now)
+
+
+def name_of(job: Job, *args: int | str) -> str:
+    """What a job does: its id begins so, that a look at the ids of a queue tells what waits."""
+    return "-".join(map(str, (job.name.lower(), *args)))
+
+
+def under_way(name: QueueName, alive_for: timedelta) -> set[str]:
+    """The names of the jobs that wait, and of those begun within ``alive_for``: RQ notices minutes
+    later that the worker of an older one has died."""
+    queue = get_queue(name)
+    begun = _jobs(queue.started_job_registry.get_job_ids(cleanup=False))
+    since = utc_now() - alive_for
+    alive = [job.id for job in begun if job.started_at and job.started_at > since]
+    return {job_id.rpartition("-")[0] for job_id in (*queue.get_job_ids(), *alive)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +179,7 @@ def _enqueue(
         Queue.prepare_data(
             job.value,
             args,
+            job_id=f"{name_of(job, *args)}-{secrets.token_hex(8)}",
             timeout=TIMEOUT_SECONDS[job],
             result_ttl=RESULT_TTL_SECONDS,
             failure_ttl=FAILURE_TTL_SECONDS,

@@ -330,11 +330,12 @@ def _hand_out(channel_account_id: int, chunk: Chunk) -> None:
         redis().zadd(_window(channel_account_id), {chunk.name: utc_now().timestamp()})
     except RedisError:
         logger.warning("window not counted", extra={"account_id": channel_account_id})
+    send(chunk)
+
+
+def send(chunk: Chunk) -> None:
     enqueue(
-        QueueName.PUSH,
-        Job.SEND_PUSHES,
-        *(chunk.campaign_id, chunk.first_id, chunk.last_id),
-        is_urgent=chunk.is_urgent,
+        QueueName.PUSH, Job.SEND_PUSHES, chunk.campaign_id, *chunk.ids, is_urgent=chunk.is_urgent
     )
 
 

@@ -2,15 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from core.queues import Job, QueueName, enqueue_after_commit
-from domain.pushes.campaigns import Chunk
-from domain.pushes.models import Push, Route
+from core.db import after_commit, reading
+from domain.pushes.campaigns import Chunk, send
+from domain.pushes.models import Campaign, Push, Route, Urgency
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -40,4 +41,9 @@ def tried_entry(
 
 
 def send_after_commit(chunk: Chunk) -> None:
-    enqueue_after_commit(QueueName.PUSH, Job.SEND_PUSHES, chunk.campaign_id, *chunk.ids)
+    after_commit(lambda: _send(chunk))
+
+
+def _send(chunk: Chunk) -> None:
+    urgency = reading().scalar(select(Campaign.urgency).where(Campaign.id == chunk.campaign_id))
+    send(replace(chunk, is_urgent=urgency is Urgency.URGENT))

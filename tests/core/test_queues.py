@@ -21,7 +21,9 @@ from core.queues import (
     enqueue_once,
     get_queue,
     list_failed_jobs,
+    name_of,
     oldest_wait,
+    under_way,
 )
 from core.redis import connect
 from domain.directory.models import Org, OrgKind
@@ -116,6 +118,31 @@ def test_a_job_under_a_fixed_id_carries_its_arguments(queue):
     enqueue_once(QueueName.PUSH, Job.SEND_PUSHES, 3, 10, 19, job_id="send-3-10-19")
 
     assert queue.jobs == [(Job.SEND_PUSHES, (3, 10, 19))]
+
+
+def test_what_waits_is_known_by_its_name(queue):
+    enqueue(QueueName.PUSH, Job.SEND_PUSHES, 3, 10, 19)
+    enqueue(QueueName.PUSH, Job.SEND_PUSHES, 3, 10, 19)
+    enqueue(QueueName.INBOX, Job.HANDLE_INBOX_EVENTS, 7)
+
+    waiting = under_way(QueueName.PUSH, timedelta(minutes=1))
+
+    assert waiting == {name_of(Job.SEND_PUSHES, 3, 10, 19)} == {"send_pushes-3-10-19"}
+    assert queue.count == 3
+
+
+@pytest.mark.parametrize(("alive_for", "counts"), [(60, True), (0, False)])
+def test_what_a_worker_has_begun_counts_for_a_while(app, queue, monkeypatch, alive_for, counts):
+    seen = []
+
+    def look(_account_id):
+        seen.append(under_way(QueueName.PUSH, timedelta(seconds=alive_for)))
+
+    monkeypatch.setattr("workers.jobs.campaigns.feed", look)
+    enqueue(QueueName.PUSH, Job.FEED_PUSHES, 7)
+    work(app, QueueName.PUSH, burst=True)
+
+    assert seen == [{name_of(Job.FEED_PUSHES, 7)} if counts else set()]
 
 
 def test_when_redis_is_away_the_row_is_kept_and_it_is_logged(session, caplog, redis_is_away):

@@ -498,9 +498,13 @@ def test_workers_that_hear_of_the_same_people_at_once_do_not_stop_each_other(com
 
 
 def test_nothing_to_write_is_no_error(account):
-    claimed = claim(make_push(make_employee(), account))
+    push = make_due(account)
+    claimed = claim(push)
 
     record_outcomes(claimed, {})
+
+    assert (stored(push).status, stored(push).claim) == (PushStatus.SENDING, claimed.claim)
+    assert refusals() == {}
 
 
 def test_each_failure_waits_longer_until_it_gives_up(account, clock):
@@ -1022,19 +1026,6 @@ def test_sweeping_twice_is_sweeping_once(account, queue, clock):
     assert [sweeper.sweep(), sweeper.sweep()] == [3, 3]
 
     assert queue.args(Job.SEND_PUSHES) == [(some[0].campaign_id, some[0].id, some[2].id)]
-
-
-def test_what_was_enqueued_and_lost_is_enqueued_again(account, queue, clock):
-    push = make_due(account)
-    send(CROWDED, push)
-    clock.shift(RETRY_AFTER[0])
-    sweeper.sweep()
-    queue.clear()  # its worker died; what RQ keeps of the job must not keep the next one away
-
-    clock.shift(sweeper.AGAIN_AFTER)
-    sweeper.sweep()
-
-    assert queue.args(Job.SEND_PUSHES) == [(push.campaign_id, push.id, push.id)]
 
 
 def test_due_retries_go_out_in_chunks(account, queue, clock, monkeypatch):
