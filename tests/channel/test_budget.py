@@ -177,8 +177,8 @@ def test_threads_together_get_no_more_than_there_is(limited):
 
 def test_an_api_without_a_known_limit_may_be_called(redis):
     assert limits_of(ChannelKind.OFFICIAL_ACCOUNT, "/cgi-bin/unheard-of") == ()
-    for _ in range(3):
-        take(BANK, "/cgi-bin/unheard-of", Priority.SYNC)
+
+    assert [take(BANK, "/cgi-bin/unheard-of", Priority.SYNC, 9) for _ in range(3)] == [9] * 3
 
 
 def test_a_window_that_the_platform_says_is_used_up_is_waited_for(redis):
@@ -198,8 +198,10 @@ def test_a_window_that_the_platform_says_is_used_up_is_waited_for(redis):
 def test_a_block_holds_one_api_of_one_owner(redis):
     budget.block("wx1", API)
 
-    take(BANK, "/cgi-bin/another", Priority.SYNC)
-    take(Caller(ChannelKind.OFFICIAL_ACCOUNT, "wx2"), API, Priority.SYNC)
+    assert take(BANK, "/cgi-bin/another", Priority.SYNC) == 1
+    assert take(Caller(ChannelKind.OFFICIAL_ACCOUNT, "wx2"), API, Priority.SYNC) == 1
+    with pytest.raises(BudgetExhausted):
+        take(BANK, API, Priority.WELCOME)
 
 
 def test_the_platforms_own_number_replaces_the_assumed_one(limited):

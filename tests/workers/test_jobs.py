@@ -174,5 +174,10 @@ def test_the_sweeper_brings_back_what_redis_lost(session, push, queue):
     assert queue.args(Job.SEND_PUSHES) == [(push.campaign_id, push.id, push.id)]
 
 
-def test_an_event_that_is_gone_is_no_error(session):
-    jobs.handle_inbox_events(4711)
+def test_an_event_that_is_gone_keeps_no_other_waiting(session, monkeypatch):
+    claimed = []
+    monkeypatch.setattr("channel.events.inbox.claim", claimed.append)
+
+    jobs.handle_inbox_events(4711, 4712)
+
+    assert claimed == [4711, 4712]
