@@ -7,6 +7,7 @@ message may be read over a shoulder.
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from channel.template_fields import fit
 from channel.wechat.outgoing import Template
-from core.clock import china_time, utc_now
+from core.clock import china_time
 from domain.directory.message_templates import FoundTemplate, TemplateField
 from domain.payroll.policy import period_in_words
 from domain.pushes.models import MessageKind
@@ -38,21 +39,31 @@ _UNSHOWN = frozenset({"first", "remark"})
 
 
 def compose(
-    kind: MessageKind, params: Mapping[str, str], choices: Choices = MappingProxyType({})
+    kind: MessageKind,
+    params: Mapping[str, str],
+    at: datetime,
+    choices: Choices = MappingProxyType({}),
 ) -> dict[str, str]:
-    """The values of a message's fields, as WeChat takes them.
+    """The values of a message's fields, as WeChat takes them. ``at``: when there was news.
 
     Refuses when a param lacks (jinja2.UndefinedError), and what cannot be made to fit
     (FieldRefused).
     """
     return {
-        key: fit(key, value, choices.get(key, ())) for key, value in _written(kind, params).items()
+        key: fit(key, value, choices.get(key, ()))
+        for key, value in _written(kind, params, at).items()
     }
 
 
-def in_words(kind: MessageKind, params: Mapping[str, str]) -> str:
-    """The same message as plain text, for where there are no templates and no rules of theirs."""
-    return "\n".join([TITLES[kind], *_written(kind, params).values(), "请到微信公众号里查看。"])
+def in_words(kind: MessageKind, params: Mapping[str, str], at: datetime, number: int) -> str:
+    """The same message as plain text, for where there are no templates and no rules of theirs.
+
+    WeCom takes equal words for a repeat and drops it. The last line tells two messages of one
+    month apart, and is the same at every try of one.
+    """
+    lines = _written(kind, params, at).values()
+    last = f"通知编号 {number}（{_minute(at)}）"
+    return "\n".join([TITLES[kind], *lines, "请到微信公众号里查看。", last])
 
 
 def in_brief(kind: MessageKind, params: Mapping[str, str], sender: str) -> str:
@@ -109,15 +120,15 @@ def keys_of(kind: MessageKind) -> set[str]:
     return {line.split(":", 1)[0] for line in source.splitlines()}
 
 
-def _written(kind: MessageKind, params: Mapping[str, str]) -> dict[str, str]:
+def _written(kind: MessageKind, params: Mapping[str, str], at: datetime) -> dict[str, str]:
     # A line break in a value would begin a field of its own.
     plain = {name: " ".join(value.split()) for name, value in params.items()}
-    text = _templates().get_template(f"{kind.value}.txt").render(plain, now=_now())
+    text = _templates().get_template(f"{kind.value}.txt").render(plain, at=_minute(at))
     return dict(line.split(": ", 1) for line in text.splitlines())
 
 
-def _now() -> str:
-    local = china_time(utc_now())
+def _minute(at: datetime) -> str:
+    local = china_time(at)
     return f"{local.year}年{local.month}月{local.day}日 {local:%H:%M}"
 
 

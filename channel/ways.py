@@ -180,7 +180,8 @@ class WecomWay(_ApiWay):
 
     def __init__(self, claimed: ClaimedChunk) -> None:
         account = channel_account(claimed.accounts[Route.WECOM])
-        self._text = Text(in_words(claimed.kind, claimed.params))
+        words = in_words(claimed.kind, claimed.params, claimed.requested_at, claimed.campaign_id)
+        self._text = Text(words)
         self._wecom = wecom_client(account, PRIORITIES[claimed.kind])
         # Counting needs a key of the database, to which no connection is open while it sends.
         blind_index(MEMBER, "")
@@ -286,10 +287,11 @@ def _template(account_id: int, path: str, claimed: ClaimedChunk) -> tuple[str, d
         is_lost = has_lost_template(account_id, claimed.kind.value, TITLES[claimed.kind])
         raise TemplateGone if is_lost else TemplateMissing
     try:
-        return template.template_id, compose(claimed.kind, claimed.params, template.choices)
+        values = compose(claimed.kind, claimed.params, claimed.requested_at, template.choices)
     except FieldRefused as refused:
         note_alarm_hourly(account_id, f"{path}#{claimed.kind}.{refused.field}", VALUE_REFUSED)
         raise
+    return template.template_id, values
 
 
 def wait_for_template(route: Route) -> PushOutcome:

@@ -36,13 +36,15 @@ class PushToSend:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedChunk:
-    """``accounts``: through which channel account each route goes."""
+    """``accounts``: through which channel account each route goes. ``requested_at`` is the time of
+    the campaign, so that all tries of its messages say the same."""
 
     campaign_id: int
     channel_account_id: int
     org_path: str
     kind: MessageKind
     params: dict[str, Any]
+    requested_at: datetime
     path: str
     ladder: tuple[Route, ...]
     claim: int
@@ -102,6 +104,7 @@ def claim(chunk: Chunk) -> ClaimedChunk | None:
             org_path=campaign.org_path,
             kind=campaign.kind,
             params=campaign.params,
+            requested_at=campaign.created_at,
             path=campaign.path,
             ladder=tuple(Route(step) for step in campaign.ladder),
             claim=mine,

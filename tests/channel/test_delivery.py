@@ -2,6 +2,7 @@
 
 import socket
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -92,6 +93,7 @@ def chunk(account, count=1, *, route=Route.TEMPLATE, **fields) -> ClaimedChunk:
         "org_path": account.org_path,
         "kind": MessageKind.PAYSLIP_READY,
         "params": PARAMS,
+        "requested_at": now,
         "path": "/me/payslips/{}?from=message&x=1",
         "ladder": (route,),
         "claim": 7,
@@ -169,6 +171,24 @@ def test_a_member_of_wecom_gets_a_text(session, platform):
         "text",
     )
     assert call.body["enable_duplicate_check"] == 1
+
+
+@pytest.mark.parametrize("kind", MessageKind)
+def test_a_repeat_by_wecom_says_the_same_and_another_message_something_else(
+    session, platform, clock, kind
+):
+    app = make_channel_account(kind=ChannelKind.WECOM_APP, agentid="1000002")
+    first = chunk(app, route=Route.WECOM, kind=kind)
+    other = chunk(app, route=Route.WECOM, kind=kind, campaign_id=2)
+
+    deliver(first)
+    clock.shift(timedelta(minutes=1))
+    deliver(replace(first, at=utc_now()))
+    deliver(replace(other, at=utc_now()))
+
+    said, repeated, another = (call.body["text"]["content"] for call in platform.calls)
+    assert repeated == said
+    assert another != said
 
 
 @pytest.mark.parametrize("key", ["invaliduser", "unlicenseduser"])

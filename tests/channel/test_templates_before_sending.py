@@ -40,6 +40,7 @@ def claimed(account, route=Route.TEMPLATE, **params):
         org_path=account.org_path,
         kind=READY,
         params=PARAMS | params,
+        requested_at=utc_now(),
         path="/me/payslips/{}",
         ladder=(route,),
         claim=1,

@@ -16,7 +16,7 @@ from channel.template_fields import FieldRefused
 from channel.wechat.errors import WeChatError, WeChatUnreachable
 from channel.workbench.desk import Cursor, Form, desk_room, query_of, see_other, sentences
 from channel.workbench.pushes import KINDS
-from core.clock import business_date
+from core.clock import business_date, utc_now
 from core.errors import DomainError, NotFound
 from core.security import mask_name
 from domain.directory.access import Actor, Permission
@@ -283,7 +283,7 @@ def _preview(actor: Actor, person: Person, kind: MessageKind) -> Preview:
     text = ""
     match step:
         case Step(route=Route.WECOM):
-            text = in_words(kind, params)
+            text = in_words(kind, params, utc_now(), number=1)
         case Step(route=Route.SMS):
             text = in_brief(kind, params, title_of(account.id))
     shown_at = step.account_id if step and step.route is Route.MINIPROGRAM else account.id
@@ -303,7 +303,7 @@ def _card(account_id: int, kind: MessageKind, params: dict[str, str], step: Step
     fault = "" if template else "这个账号没有能用的模板，消息不会发出"
     fields = []
     try:
-        values = compose(kind, params, template.choices if template else {})
+        values = compose(kind, params, utc_now(), template.choices if template else {})
         fields = [CardField(labels.get(key, ""), value) for key, value in values.items()]
     except FieldRefused as refused:
         fault = refused.sentence
