@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from flask import flash, g, render_template, request, url_for
+from flask import flash, g, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from channel.workbench.desk import Cursor, Form, desk_room, query_of, see_other, sentences
+from core.clock import business_date, china_time, utc_now
 from core.security import mask_name
+from core.web import written_china_time
 from domain.directory.access import Actor, Permission
 from domain.payroll.policy import period_in_words
 from domain.pushes import campaigns
@@ -17,6 +19,7 @@ from domain.pushes.models import MessageKind, Route
 from domain.pushes.queries import (
     CampaignDetail,
     CampaignRow,
+    PushCounts,
     PushFilter,
     PushRow,
     counts_of,
@@ -42,9 +45,12 @@ FILTERS = (
     (PushFilter.ALL, "全部"),
     (PushFilter.FAILED, "失败"),
     (PushFilter.WAITING, "等待"),
-    (PushFilter.SENT, "已发"),
+    (PushFilter.SENT, "没有回执"),
     (PushFilter.DELIVERED, "送达"),
+    (PushFilter.CANCELLED, "已取消"),
 )
+# The people on the page are read again at most so often while the numbers move.
+LISTED_FOR = timedelta(seconds=5)
 
 
 class CampaignsQuery(Form):
@@ -54,6 +60,15 @@ class CampaignsQuery(Form):
 class PeopleQuery(Form):
     only: PushFilter = PushFilter.ALL
     after: Cursor = 0
+
+
+class FiguresQuery(Form):
+    """What the page shows around the numbers: ``listed`` is how far its people were ``listed_at``,
+    in seconds."""
+
+    shown: str = ""
+    listed: str = ""
+    listed_at: float = 0
 
 
 def title_of(row: CampaignRow) -> str:
@@ -69,6 +84,16 @@ def time_left(seconds: int) -> str:
     if minutes < 60:
         return f"约 {minutes} 分钟"
     return f"约 {minutes // 60} 小时 {minutes % 60} 分钟"
+
+
+@bp.app_template_filter("coming_time")
+def coming_time(instant: datetime, what: str = "") -> str:
+    """When something goes on by itself: ``17:05 再发`` today, ``马上再发`` when that is over."""
+    if instant <= utc_now():
+        return f"马上{what}"
+    is_today = business_date(instant) == business_date()
+    at = f"{china_time(instant):%H:%M}" if is_today else written_china_time(instant)
+    return f"{at} {what}".strip()
 
 
 WORDS = {"title_of": title_of, "time_left": time_left, "route_words": ROUTES}
@@ -104,7 +129,9 @@ def campaign(campaign_id: int) -> ResponseReturnValue:
         may_control=actor.may(Permission.PUSHES_CONTROL),
         people=replace(people, rows=_as_readable(actor, people.rows)),
         query=query,
-        filters=FILTERS,
+        filters=_filters(detail.counts, query.only),
+        listed=_listed(detail.counts),
+        listed_at=utc_now(),
         again_url=url_for(
             ".campaign", campaign_id=campaign_id, only=query.only.value, after=query.after or None
         ),
@@ -115,10 +142,25 @@ def campaign(campaign_id: int) -> ResponseReturnValue:
 def figures(campaign_id: int) -> ResponseReturnValue:
     """The moving numbers. When what stands around them is true no more, that is asked once."""
     detail = get_campaign(g.actor, campaign_id)
+    query = query_of(FiguresQuery)
     shown = _shown(detail)
     page = render_template("hr/pushes/_figures.html", detail=detail, shown=shown)
-    is_outdated = request.args.get("shown", shown) != shown
-    return (page, {"HX-Trigger": "settled"}) if is_outdated else page
+    is_outdated = bool(query.shown) and query.shown != shown
+    is_old = utc_now().timestamp() - query.listed_at >= LISTED_FOR.total_seconds()
+    has_moved = bool(query.listed) and query.listed != _listed(detail.counts)
+    return (page, {"HX-Trigger": "settled"}) if is_outdated or (has_moved and is_old) else page
+
+
+def _filters(counts: PushCounts, chosen: PushFilter) -> list[tuple[PushFilter, str]]:
+    """Nobody asks for the cancelled ones while there are none."""
+    is_offered = bool(counts.cancelled) or chosen is PushFilter.CANCELLED
+    return [one for one in FILTERS if is_offered or one[0] is not PushFilter.CANCELLED]
+
+
+def _listed(counts: PushCounts) -> str:
+    """Differs when the story of somebody went on."""
+    marks = (counts.sent, counts.delivered, counts.failed, counts.cancelled, counts.sending)
+    return "-".join(map(str, marks))
 
 
 def _shown(detail: CampaignDetail) -> str:

@@ -1,6 +1,6 @@
 """What can be asked of campaigns and of the ledger."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ from domain.pushes.models import (
     Route,
     Urgency,
 )
-from domain.pushes.policy import ALL_AFTER, REPORT_LIFE, REPORTING
+from domain.pushes.policy import ALL_AFTER, GRADUAL, REPORT_LIFE, REPORTING, may_be_fed
 
 _REASONS = {
     "not-bound": "员工还没有绑定微信",
@@ -49,13 +49,30 @@ _REASONS = {
     "no-account": "没有可用的账号，请联系银行",
     "account_unknown": "账号已停用，启用后继续",
     "quiet-hours": "夜间不打扰，早上 8 点以后再发",
-    "wechat_budget_exhausted": "接口的调用额度已用完，恢复后继续",
-    "wechat_breaker_open": "账号暂时不能调用接口，已暂停请求，稍后继续",
-    "wechat_refused": "平台没有接受，稍后再试",
-    "wechat_unreachable": "平台没有回应，稍后再试",
+    "wechat_budget_exhausted": "接口的调用额度已用完",
+    "wechat_breaker_open": "账号暂时不能调用接口，已暂停请求",
+    "wechat_refused": "平台没有接受",
+    "wechat_unreachable": "平台没有回应",
 }
 
 _UNNAMED = "平台没有送达，稍后可再试"
+_TEMPLATE_GONE = "消息模板在公众号里已被删除，请联系银行"
+_ACCOUNT_TROUBLE = "账号暂时不能发送，需要银行处理"
+_VALUE_REFUSED = 47003
+# What a platform said, where that tells more than our own word for it.
+_SAID = {
+    -1: "平台忙，稍后再发",
+    45009: "平台的发送额度已用完",
+    45011: "发送得太快，平台要求等一会儿",
+    45033: "发送得太快，平台要求等一会儿",
+    _VALUE_REFUSED: "消息内容不符合微信的规则，请联系银行",
+    **dict.fromkeys((40013, 40125, 40164, 40243, 43107, 48001, 48002, 48004), _ACCOUNT_TROUBLE),
+    **dict.fromkeys((48009, 50002, 50003, 60011, 60020, 301002), _ACCOUNT_TROUBLE),
+}
+# With these a step of the ladder ends: who still waits, waits for the next one.
+_ENDS_A_STEP = frozenset(
+    {"not-following", "not-a-member", "muted", "user block", "blacklisted", "openid"}
+)
 
 FAILED = (PushStatus.PERMANENT_FAILURE, PushStatus.UNKNOWN)
 ACCEPTED = (PushStatus.SENT, PushStatus.DELIVERED)
@@ -67,7 +84,8 @@ SHORTEST_WINDOW = timedelta(seconds=5)
 @dataclass(frozen=True, slots=True)
 class PushCounts:
     """Totals of one campaign. ``waiting`` covers everything not yet decided, ``awaited`` what was
-    sent a moment ago by a route that reports and will still be reported."""
+    sent a moment ago by a route that reports and will still be reported, ``silent`` what was sent
+    by one that never does. ``by_route`` is how many were sent by each."""
 
     total: int
     waiting: int
@@ -77,10 +95,18 @@ class PushCounts:
     awaited: int
     cancelled: int = 0
     sending: int = 0
+    silent: int = 0
+    by_route: tuple[tuple[Route, int], ...] = ()
 
     @property
     def decided(self) -> int:
-        return self.total - self.waiting
+        """Sent, or lost for good."""
+        return self.sent + self.failed
+
+    @property
+    def unreported(self) -> int:
+        """Sent by a route that reports, which has not done so in time."""
+        return self.sent - self.delivered - self.silent - self.awaited
 
     @property
     def is_moving(self) -> bool:
@@ -101,14 +127,14 @@ class CampaignPhase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReasonCount:
-    """``is_final``: nobody tries again by itself. Else ``due_at`` is when the first is tried."""
+    """``is_final``: nobody tries again by itself. Else ``due_at`` is when the first is tried, by
+    ``next_route`` when the step before has ended."""
 
-    status: PushStatus
-    reason: str
     words: str
     count: int
     is_final: bool
     due_at: datetime | None
+    next_route: Route | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +157,19 @@ class CampaignRow:
 
 
 @dataclass(frozen=True, slots=True)
+class GradualPart:
+    """From ``at`` on the first ``reaching`` people may be sent to: ``people`` more than before."""
+
+    at: datetime
+    reaching: int
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignDetail:
     """``per_minute`` is how fast messages are accepted now; ``seconds_left`` at that rate.
-    ``resendable`` are those whom no step of the ladder reached, the only ones sent to again."""
+    ``resendable`` are those whom no step of the ladder reached, the only ones sent to again.
+    ``parts`` of a gradual start are still to come. ``held_why`` is empty when nobody knows."""
 
     row: CampaignRow
     counts: PushCounts
@@ -141,6 +177,20 @@ class CampaignDetail:
     resendable: int
     per_minute: int
     seconds_left: int | None
+    parts: tuple[GradualPart, ...]
+
+    @property
+    def retry_at(self) -> datetime | None:
+        """When the first is tried again, if all who wait were tried before."""
+        waits = [one for one in self.reasons if not one.is_final]
+        if not waits or sum(one.count for one in waits) < self.counts.waiting:
+            return None
+        return min((one.due_at for one in waits if one.due_at), default=None)
+
+    @property
+    def held_why(self) -> str:
+        causes = (one.words for one in self.reasons if not (one.is_final or one.next_route))
+        return next(causes, "")
 
     @property
     def is_moving(self) -> bool:
@@ -178,7 +228,7 @@ class TriedRow:
 @dataclass(frozen=True, slots=True)
 class PushRow:
     """One person's message: where it stands, and the steps that failed before. ``reason`` is
-    empty when those say it already."""
+    empty when those say it already. ``is_unbound``: no step before the one taken was possible."""
 
     id: int
     employee_id: int
@@ -192,6 +242,12 @@ class PushRow:
     sent_at: datetime | None
     delivered_at: datetime | None
     tried: tuple[TriedRow, ...]
+    is_unbound: bool
+
+    @property
+    def is_moved_on(self) -> bool:
+        """Whether it waits for the step after the last one tried."""
+        return self.status is PushStatus.TEMPORARY_FAILURE and bool(self.tried) and not self.reason
 
     @property
     def is_lost(self) -> bool:
@@ -205,6 +261,7 @@ class PushFilter(StrEnum):
     WAITING = "waiting"
     SENT = "sent"
     DELIVERED = "delivered"
+    CANCELLED = "cancelled"
 
 
 _FILTERS = {
@@ -212,11 +269,15 @@ _FILTERS = {
     PushFilter.WAITING: (PushStatus.CREATED, PushStatus.SENDING, PushStatus.TEMPORARY_FAILURE),
     PushFilter.SENT: (PushStatus.SENT,),
     PushFilter.DELIVERED: (PushStatus.DELIVERED,),
+    PushFilter.CANCELLED: (PushStatus.CANCELLED,),
 }
 
 
-def reason_in_words(reason: str | None) -> str:
-    return _REASONS.get(reason, _UNNAMED) if reason else ""
+def reason_in_words(reason: str | None, errcode: int | None = None) -> str:
+    if not reason:
+        return ""
+    said = _SAID.get(errcode or 0) if reason in {"wechat_refused", "template"} else None
+    return said or _REASONS.get(reason, _UNNAMED)
 
 
 # --- campaigns ------------------------------------------------------------------------------
@@ -282,7 +343,8 @@ def get_campaign(actor: Actor, campaign_id: int) -> CampaignDetail:
     campaign = reading().scalar(_visible(actor).where(Campaign.id == campaign_id))
     if campaign is None:
         raise CampaignNotFound
-    counts, reasons = _counts(campaign.id, campaign.total_count), _reasons(campaign.id)
+    counts, reasons = _counts(campaign.id, campaign.total_count), _reasons(campaign)
+    retried = sum(one.count for one in reasons if not one.is_final)
     rate = _per_minute(campaign.id)
     return CampaignDetail(
         row=_campaign_row(campaign),
@@ -290,8 +352,22 @@ def get_campaign(actor: Actor, campaign_id: int) -> CampaignDetail:
         reasons=reasons,
         resendable=_count_resendable(campaign.id) if counts.failed else 0,
         per_minute=rate,
-        seconds_left=_seconds_left(campaign, counts.waiting, rate),
+        seconds_left=_seconds_left(campaign, counts.waiting - retried, rate),
+        parts=_parts(campaign, utc_now()),
     )
+
+
+def _parts(campaign: Campaign, now: datetime) -> tuple[GradualPart, ...]:
+    if not campaign.is_gradual:
+        return ()
+    parts, before = [], campaign.fed_count
+    for begins, _ in GRADUAL:
+        at = campaign.starts_at + begins
+        reaching = may_be_fed(campaign.total_count, begins, is_gradual=True)
+        if reaching > before:
+            parts.append(GradualPart(at, reaching, reaching - before))
+            before = reaching
+    return tuple(part for part in parts if part.at > now)
 
 
 def _count_resendable(campaign_id: int) -> int:
@@ -300,8 +376,8 @@ def _count_resendable(campaign_id: int) -> int:
 
 
 def _seconds_left(campaign: Campaign, waiting: int, rate: int) -> int | None:
-    """At the rate seen, from when all may be sent."""
-    if not rate or not waiting:
+    """At the rate seen, from when all may be sent; who waits for another try is left out."""
+    if not rate or waiting < 1:
         return None
     begins = campaign.starts_at + ALL_AFTER if campaign.is_gradual else campaign.starts_at
     held = max((begins - utc_now()) // timedelta(seconds=1), 0)
@@ -349,7 +425,26 @@ def _campaign_row(campaign: Campaign) -> CampaignRow:
 
 def _counts(campaign_id: int, total: int) -> PushCounts:
     counts = _sum(_grouped_counts([campaign_id]).get(campaign_id, []), total)
-    return replace(counts, awaited=_count_awaited(campaign_id)) if counts.sent else counts
+    if not counts.sent:
+        return counts
+    routes = _count_routes(campaign_id)
+    by_route = [(route, sum(routes[route, status] for status in ACCEPTED)) for route in Route]
+    return replace(
+        counts,
+        awaited=_count_awaited(campaign_id),
+        silent=sum(routes[route, PushStatus.SENT] for route in Route if route not in REPORTING),
+        by_route=tuple((route, count) for route, count in by_route if count),
+    )
+
+
+def _count_routes(campaign_id: int) -> Counter[tuple[Route, PushStatus]]:
+    query = (
+        select(Push.route, Push.status, func.count())
+        .where(Push.campaign_id == campaign_id, Push.status.in_(ACCEPTED))
+        .group_by(Push.status, Push.route)
+    )
+    rows = reading().execute(query)
+    return Counter({(route, status): count for route, status, count in rows})
 
 
 def _grouped_counts(campaign_ids: Sequence[int]) -> dict[int, list[Any]]:
@@ -406,41 +501,66 @@ def _per_minute(campaign_id: int) -> int:
     return per_minute
 
 
-def _reasons(campaign_id: int) -> tuple[ReasonCount, ...]:
+def _reasons(campaign: Campaign) -> tuple[ReasonCount, ...]:
     """Why people were not reached, and why others have to wait; the most frequent first."""
     troubled = (*FAILED, PushStatus.TEMPORARY_FAILURE)
     rows = reading().execute(
         select(
             Push.reason,
+            Push.errcode,
+            Push.route,
             Push.status,
             func.count().label("people"),
             func.min(Push.due_at).label("due_at"),
         )
-        .where(Push.campaign_id == campaign_id, Push.status.in_(troubled))
-        .group_by(Push.reason, Push.status)
-        .order_by(func.count().desc())
+        .where(Push.campaign_id == campaign.id, Push.status.in_(troubled))
+        .group_by(Push.reason, Push.errcode, Push.route, Push.status)
     )
-    return tuple(
-        ReasonCount(
-            status=row.status,
-            reason=row.reason or "",
-            words=_status_words(row.status, row.reason),
-            count=row.people,
-            is_final=row.status in FAILED,
-            due_at=row.due_at,
-        )
-        for row in rows
+    told = rows.all()
+    # Who was not asked any more after a refusal waits for the same reason, without its errcode.
+    said = {(row.reason, row.route): row.errcode for row in told if row.errcode}
+    found: dict[Any, ReasonCount] = {}
+    for row in told:
+        one = _reason_count(campaign, row, row.errcode or said.get((row.reason, row.route)))
+        key = (one.words, one.is_final, one.next_route)
+        found[key] = _together(found[key], one) if key in found else one
+    return tuple(sorted(found.values(), key=lambda one: -one.count))
+
+
+def _reason_count(campaign: Campaign, row: Any, errcode: int | None) -> ReasonCount:
+    is_final = row.status in FAILED
+    due_at = row.due_at
+    if due_at and campaign.held_until and row.route is Route.TEMPLATE:
+        due_at = max(due_at, campaign.held_until)
+    return ReasonCount(
+        words=_status_words(row.status, row.reason, errcode),
+        count=row.people,
+        is_final=is_final,
+        due_at=due_at,
+        next_route=row.route if not is_final and _is_over(row.reason, errcode) else None,
     )
 
 
-def _status_words(status: PushStatus, reason: str | None) -> str:
+def _together(one: ReasonCount, other: ReasonCount) -> ReasonCount:
+    due_at = min((at for at in (one.due_at, other.due_at) if at), default=None)
+    return replace(one, count=one.count + other.count, due_at=due_at)
+
+
+def _is_over(reason: str | None, errcode: int | None) -> bool:
+    """Whether this ended the step, so that who still waits does so for the next one."""
+    return reason in _ENDS_A_STEP or errcode == _VALUE_REFUSED
+
+
+def _status_words(status: PushStatus, reason: str | None, errcode: int | None = None) -> str:
     match status:
         case PushStatus.UNKNOWN:
             return "不知道是否送达：平台没有回应，没有重复发送"
         case PushStatus.TEMPORARY_FAILURE:
-            return reason_in_words(reason) or "稍后再发"
+            if reason == "template" and not errcode:
+                return _TEMPLATE_GONE
+            return reason_in_words(reason, errcode) or "稍后再发"
         case PushStatus.PERMANENT_FAILURE:
-            return reason_in_words(reason) or _UNNAMED
+            return reason_in_words(reason, errcode) or _UNNAMED
         case _:
             return ""
 
@@ -454,7 +574,7 @@ def list_pushes(
     """In the order in which they were written."""
     actor.require(Permission.PUSHES_READ)
     query = (
-        select(Push, Employee.name)
+        select(Push, Employee.name, Campaign.ladder)
         .join(Campaign, Campaign.id == Push.campaign_id)
         .join(Employee, Employee.id == Push.employee_id)
         .where(Campaign.id == campaign_id, Campaign.visible_to(actor), Push.id > after)
@@ -463,14 +583,19 @@ def list_pushes(
     )
     if only is not PushFilter.ALL:
         query = query.where(Push.status.in_(_FILTERS[only]))
-    rows = [_push_row(push, name) for push, name in reading().execute(query)]
+    rows = [_push_row(*found) for found in reading().execute(query)]
     return page_of(rows, PAGE_SIZE, lambda row: row.id)
 
 
-def _push_row(push: Push, name: str) -> PushRow:
+def _push_row(push: Push, name: str, ladder: Sequence[str]) -> PushRow:
     tried = push.tried or []
-    is_said = push.status is PushStatus.PERMANENT_FAILURE and any(
-        one["reason"] == push.reason for one in tried
+    is_lost = push.status is PushStatus.PERMANENT_FAILURE
+    is_said = is_lost and any(one["reason"] == push.reason for one in tried)
+    is_moved_on = (
+        push.status is PushStatus.TEMPORARY_FAILURE
+        and bool(tried)
+        and tried[-1]["reason"] == push.reason
+        and not push.attempts
     )
     return PushRow(
         id=push.id,
@@ -479,7 +604,9 @@ def _push_row(push: Push, name: str) -> PushRow:
         # Of the steps behind the last one tried nobody is known: they would only puzzle.
         route=Route(tried[-1]["route"]) if is_said else push.route,
         status=push.status,
-        reason="" if is_said else _status_words(push.status, push.reason),
+        reason=""
+        if is_said or is_moved_on
+        else _status_words(push.status, push.reason, push.errcode),
         errcode=push.errcode,
         attempts=push.attempts,
         due_at=push.due_at,
@@ -488,12 +615,13 @@ def _push_row(push: Push, name: str) -> PushRow:
         tried=tuple(
             TriedRow(
                 route=Route(one["route"]),
-                words=reason_in_words(one["reason"]) or _UNNAMED,
+                words=reason_in_words(one["reason"], one["errcode"]) or _UNNAMED,
                 errcode=one["errcode"],
                 at=datetime.fromisoformat(one["at"]),
             )
             for one in tried
         ),
+        is_unbound=not tried and not is_lost and push.route != ladder[0],
     )
 
 

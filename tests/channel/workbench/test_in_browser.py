@@ -66,7 +66,7 @@ def test_a_sheet_goes_from_the_drop_zone_to_its_employees(desk, held):
     desk.locator(".held", has_text="赵六").get_by_role("button", name="这一行不发").click()
     desk.locator(".head").get_by_text("发布给 2 人").click()
     dialog = desk.get_by_role("dialog")
-    expect(dialog).to_contain_text("2 位员工会立即在微信里收到")
+    expect(dialog).to_contain_text("2 位员工可以查看")
     dialog.get_by_role("button", name="发布").click()
 
     expect(desk.get_by_text("已发布，通知正在发出")).to_be_visible()

@@ -394,7 +394,7 @@ def test_publishing_asks_first_and_says_how_many_will_be_told(client, read):
     page = client.get(f"/hr/payroll/{read(ZHANG, LI)}").text
 
     assert "发布给 2 人？" in page
-    assert "2 位员工会立即在微信里收到" in page
+    assert "2 位员工可以查看" in page
 
 
 def test_publishing_writes_the_ledger_and_jobs_follow_the_commit(client, session, queue, read):

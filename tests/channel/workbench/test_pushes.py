@@ -1,8 +1,9 @@
 """Campaigns at the desk: watched, controlled, and explained to the last person."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from sqlalchemy import select
 
 from channel import ways
@@ -10,9 +11,17 @@ from channel.breaker import BreakerOpen
 from channel.budget import BudgetExhausted
 from channel.caps import MemberFull
 from channel.delivery import PERMANENT
+from channel.retries import ALARMING, OVER_QUOTA
 from channel.sms import SmsUnreachable
 from channel.wechat.errors import WeChatError, WeChatUnreachable
-from channel.workbench.pushes import FILTERS, KINDS, ROUTES, time_left
+from channel.workbench.pushes import (
+    FILTERS,
+    KINDS,
+    LISTED_FOR,
+    ROUTES,
+    coming_time,
+    time_left,
+)
 from core.clock import utc_now
 from core.db import transaction
 from core.queues import Job
@@ -34,6 +43,8 @@ from tests.factories import (
 )
 
 HTMX = {"HX-Request": "true"}
+NOON = datetime(2026, 4, 5, 4, 0, tzinfo=UTC)
+MARKS = ("listed", "listed_at")
 LOST = {"status": PushStatus.PERMANENT_FAILURE, "reason": "not-bound"}
 
 
@@ -122,6 +133,9 @@ def test_every_reason_that_sending_writes_has_words_of_its_own():
     written |= {one.code for one in (*refusals, AccountUnknown)}
 
     unnamed = reason_in_words("a platform's own word")
+    alarming = frozenset().union(*ALARMING.values(), OVER_QUOTA)
+    refused = {reason_in_words(WeChatError.code, errcode) for errcode in alarming}
+    assert reason_in_words(WeChatError.code) not in refused
 
     assert {reason for reason in written if reason_in_words(reason) == unnamed} == set()
 
@@ -169,10 +183,114 @@ def test_why_some_have_to_wait_and_until_when(client, campaign, account):
 
 
 def test_a_gradual_start_says_so(client, hr, account):
-    campaign = make_campaign(account, is_gradual=True)
-    make_push(make_employee(), account, campaign=campaign)
+    with time_machine.travel(NOON, tick=False):
+        client.sign_in("/hr", user_id=make_hr().id)
+        campaign = make_campaign(account, is_gradual=True, total_count=500, fed_count=20)
+        page = client.get(f"/hr/pushes/{campaign.id}").text
+        with transaction() as session:
+            session.get_one(Campaign, campaign.id).fed_count = 500
+        later = client.get(f"/hr/pushes/{campaign.id}").text
 
-    assert "先发给一小部分人" in client.get(f"/hr/pushes/{campaign.id}").text
+    assert "12:01 发到 50 人，12:02 发给其余 450 人；发现不对可以先暂停" in page
+    assert "发给其余" not in later
+
+
+@pytest.mark.parametrize(
+    ("wait", "words"),
+    [
+        (timedelta(0), "马上再发"),
+        (timedelta(minutes=5), "12:05 再发"),
+        (timedelta(days=1), "4月6日 12:00 再发"),
+    ],
+)
+def test_no_time_that_is_over_is_promised(wait, words):
+    with time_machine.travel(NOON, tick=False):
+        assert coming_time(NOON + wait, "再发") == words
+
+
+def test_who_only_waits_for_another_try_is_told_when(client, hr, account):
+    with time_machine.travel(NOON, tick=False):
+        client.sign_in("/hr", user_id=make_hr().id)
+        campaign = make_campaign(account)
+        sent = {"status": PushStatus.SENT, "sent_at": NOON - timedelta(seconds=30)}
+        waits = {"status": PushStatus.TEMPORARY_FAILURE, "due_at": NOON + timedelta(minutes=5)}
+        for fields in (sent, waits):
+            make_push(make_employee(), account, campaign=campaign, **fields)
+
+        page = client.get(f"/hr/pushes/{campaign.id}/figures").text
+
+    assert "其余 1 人 12:05 再发" in page
+    assert "还要" not in page
+
+
+def test_a_held_campaign_names_its_reason_and_one_time(client, hr, account):
+    with time_machine.travel(NOON, tick=False):
+        client.sign_in("/hr", user_id=make_hr().id)
+        campaign = make_campaign(account, held_until=NOON + timedelta(minutes=26))
+        waits = {"status": PushStatus.TEMPORARY_FAILURE, "reason": "template"}
+        due_at = NOON - timedelta(minutes=3)
+        make_push(make_employee(), account, campaign=campaign, due_at=due_at, **waits)
+
+        page = client.get(f"/hr/pushes/{campaign.id}/figures").text
+
+    assert "消息模板在公众号里已被删除，请联系银行；12:26 后自动继续" in page
+    assert "最早 12:26 再发" in page
+    assert "11:57" not in page
+
+
+def test_how_many_were_sent_by_each_route_and_what_never_reports(client, hr, account):
+    campaign = make_campaign(account, status=CampaignStatus.FINISHED, ended_at=utc_now())
+    old = {"status": PushStatus.SENT, "sent_at": utc_now() - timedelta(hours=1)}
+    for route in (Route.TEMPLATE, Route.SMS, Route.SMS):
+        make_push(make_employee(), account, campaign=campaign, route=route, **old)
+
+    page = client.get(f"/hr/pushes/{campaign.id}").text
+
+    assert "已发：公众号 1，短信 2" in page
+    assert "2 条由小程序、企业微信或短信发出，这些途径不告诉我们是否送达" in page
+    assert "1 条没有收到公众号的回执" in page
+    assert "没有绑定微信，直接发短信" in page
+
+
+def test_who_is_sent_to_by_the_next_route_is_told_by_which(client, hr, account):
+    at = utc_now().isoformat()
+    tried = [{"route": "template", "reason": "not-following", "errcode": 43004, "at": at}]
+    waits = {"status": PushStatus.TEMPORARY_FAILURE, "reason": "not-following", "tried": tried}
+    push = make_push(make_employee(), account, route=Route.SMS, due_at=utc_now(), **waits)
+
+    page = " ".join(client.get(f"/hr/pushes/{push.campaign_id}").text.split())
+
+    assert '<span class="reason">改发短信，马上</span>' in page
+    assert '改发短信，<span class="story__at">马上</span>' in page
+
+
+def test_only_a_campaign_with_cancelled_people_can_list_them(client, campaign, account):
+    assert "only=cancelled" not in client.get(f"/hr/pushes/{campaign.id}").text
+    cancelled = {"status": PushStatus.CANCELLED}
+    make_push(make_employee(name="郑爽"), account, campaign=campaign, **cancelled)
+
+    page = client.get(f"/hr/pushes/{campaign.id}?only=cancelled").text
+
+    assert "only=cancelled#people" in page
+    assert "郑爽" in page
+    assert "陈静" not in page
+    assert 'value="2" max="4"' in page
+
+
+def test_the_people_are_read_again_when_somebodys_story_went_on(client, campaign, account):
+    def asked(page, seconds):
+        listed, at = (page.split(f'name="{name}" value="')[1].split('"')[0] for name in MARKS)
+        query = f"listed={listed}&listed_at={float(at) - seconds}"
+        return client.get(f"/hr/pushes/{campaign.id}/figures?{query}").headers.get("HX-Trigger")
+
+    page = client.get(f"/hr/pushes/{campaign.id}").text
+    assert 'hx-include="#people"' in page
+    assert asked(page, 60) is None
+
+    make_push(make_employee(), account, campaign=campaign, status=PushStatus.DELIVERED)
+
+    assert asked(page, 0) is None
+    assert asked(page, LISTED_FOR.total_seconds()) == "settled"
 
 
 def test_what_stands_around_the_numbers_is_asked_anew_when_it_is_outdated(client, campaign):

@@ -59,9 +59,17 @@ def test_every_push_of_a_campaign_is_counted_once(add, account):
     counts = queries.count_campaign("payroll:7")
 
     assert counts == PushCounts(
-        total=8, waiting=3, sent=2, delivered=1, failed=2, awaited=0, cancelled=1, sending=1
+        total=8,
+        waiting=3,
+        sent=2,
+        delivered=1,
+        failed=2,
+        awaited=0,
+        cancelled=1,
+        sending=1,
+        by_route=((Route.TEMPLATE, 2),),
     )
-    assert counts.decided == 5
+    assert counts.decided == 4
 
 
 def test_what_was_sent_long_ago_is_awaited_no_more(add):
@@ -80,6 +88,21 @@ def test_a_route_that_never_reports_is_not_awaited(add):
     counts = queries.count_campaign("payroll:7")
 
     assert (counts.sent, counts.awaited) == (len(Route), 1)
+
+
+def test_what_was_sent_adds_up(add):
+    """Delivered, awaited, by a route that never reports, and what was not reported in time."""
+    add(status=PushStatus.DELIVERED, sent_at=utc_now())
+    for route in (Route.TEMPLATE, Route.SMS, Route.SMS, Route.WECOM):
+        add(status=PushStatus.SENT, sent_at=utc_now(), route=route)
+    add(status=PushStatus.SENT, sent_at=utc_now() - REPORT_LIFE)
+    add(status=PushStatus.PERMANENT_FAILURE, route=Route.SMS)
+
+    counts = queries.count_campaign("payroll:7")
+
+    assert (counts.sent, counts.delivered, counts.awaited) == (6, 1, 1)
+    assert (counts.silent, counts.unreported) == (3, 1)
+    assert counts.by_route == ((Route.TEMPLATE, 3), (Route.WECOM, 1), (Route.SMS, 2))
 
 
 def test_without_a_campaign_nothing_is_counted(session):
@@ -216,6 +239,81 @@ def test_a_gradual_campaign_takes_the_time_in_which_most_are_held_back(account, 
     assert held + 10 < found.seconds_left <= held + 15
 
 
+def test_the_parts_of_a_gradual_start_that_are_still_to_come(account, hr):
+    now = utc_now()
+    campaign = make_campaign(account, is_gradual=True, starts_at=now, total_count=500, fed_count=20)
+
+    parts = queries.get_campaign(hr, campaign.id).parts
+
+    assert [(part.at - now, part.reaching, part.people) for part in parts] == [
+        (timedelta(minutes=1), 50, 30),
+        (timedelta(minutes=2), 500, 450),
+    ]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"is_gradual": True, "fed_count": 500}, {"is_gradual": True, "started": timedelta(-1)}],
+)
+def test_no_part_is_to_come_once_all_may_be_sent(account, hr, fields):
+    starts_at = utc_now() + fields.pop("started", timedelta())
+    campaign = make_campaign(account, total_count=500, starts_at=starts_at, **fields)
+
+    assert queries.get_campaign(hr, campaign.id).parts == ()
+
+
+def test_when_all_who_wait_were_tried_before_the_next_try_is_told_and_no_rate(add, hr, campaign):
+    due_at = utc_now() + LATER
+    waits = {"status": PushStatus.TEMPORARY_FAILURE, "reason": "wechat_unreachable"}
+    add(status=PushStatus.SENT, sent_at=utc_now() - timedelta(seconds=30))
+    add(**waits, due_at=due_at)
+
+    found = queries.get_campaign(hr, campaign.id)
+    assert (found.retry_at, found.seconds_left) == (due_at, None)
+
+    add()
+    found = queries.get_campaign(hr, campaign.id)
+    assert (found.retry_at, found.seconds_left) == (None, 30)
+
+
+def test_while_the_account_is_held_nobody_waits_for_a_time_before(account, hr):
+    held_until = utc_now() + LATER
+    campaign = make_campaign(account, held_until=held_until)
+
+    def add(**fields):
+        make_push(make_employee(), account, campaign=campaign, **fields)
+
+    waits = {"status": PushStatus.TEMPORARY_FAILURE, "reason": "wechat_refused"}
+    add(**waits, due_at=utc_now() - LATER, errcode=45009)
+    add(**waits, due_at=utc_now())
+    add(status=PushStatus.TEMPORARY_FAILURE, reason="sms-busy", route=Route.SMS, due_at=utc_now())
+
+    found = queries.get_campaign(hr, campaign.id)
+
+    first, second = found.reasons
+    assert (first.words, first.count, first.due_at) == ("平台的发送额度已用完", 2, held_until)
+    assert second.due_at < held_until
+    assert found.held_why == "平台的发送额度已用完"
+
+
+def test_who_waits_for_the_next_step_of_the_ladder_is_told_so(add, hr, campaign):
+    at = utc_now().isoformat()
+    story = [{"route": "template", "reason": "not-following", "errcode": 43004, "at": at}]
+    waits = {"status": PushStatus.TEMPORARY_FAILURE, "reason": "not-following", "errcode": 43004}
+    add(**waits, route=Route.WECOM, tried=story, due_at=utc_now())
+    add(status=PushStatus.SENT, sent_at=utc_now(), route=Route.WECOM)
+
+    found = queries.get_campaign(hr, campaign.id)
+    moved, unbound = queries.list_pushes(hr, campaign.id).rows
+
+    assert [(one.words, one.next_route) for one in found.reasons] == [
+        ("员工没有关注公众号", Route.WECOM)
+    ]
+    assert found.held_why == ""
+    assert (moved.is_moved_on, moved.reason, moved.is_unbound) == (True, "", False)
+    assert (unbound.is_moved_on, unbound.is_unbound) == (False, True)
+
+
 def test_who_is_lost_stands_with_the_step_that_was_tried(add, hr, campaign):
     story = [
         {"route": "template", "reason": "muted", "errcode": 43101, "at": utc_now().isoformat()}
@@ -242,7 +340,7 @@ def test_reasons_are_told_the_most_frequent_first(add, hr, campaign):
 
     assert [(one.words, one.count, one.is_final, one.due_at) for one in reasons] == [
         ("员工还没有绑定微信", 3, True, None),
-        ("接口的调用额度已用完，恢复后继续", 2, False, due_at),
+        ("接口的调用额度已用完", 2, False, due_at),
         ("不知道是否送达：平台没有回应，没有重复发送", 1, True, None),
     ]
 
@@ -280,6 +378,7 @@ def test_people_are_one_query_however_many(add, hr, campaign, count):
         (PushFilter.WAITING, 3),
         (PushFilter.SENT, 1),
         (PushFilter.DELIVERED, 1),
+        (PushFilter.CANCELLED, 1),
     ],
 )
 def test_people_are_filtered_by_what_became_of_them(add, hr, campaign, only, count):
@@ -307,6 +406,35 @@ def test_a_reason_is_said_in_words(add, hr, campaign, status, reason, sentence):
     (row,) = queries.list_pushes(hr, campaign.id).rows
 
     assert row.reason == sentence
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "errcode", "sentence"),
+    [
+        (PushStatus.PERMANENT_FAILURE, "template", None, "消息模板没有配置好，请联系银行"),
+        (
+            PushStatus.PERMANENT_FAILURE,
+            "template",
+            47003,
+            "消息内容不符合微信的规则，请联系银行",
+        ),
+        (
+            PushStatus.TEMPORARY_FAILURE,
+            "template",
+            None,
+            "消息模板在公众号里已被删除，请联系银行",
+        ),
+        (PushStatus.TEMPORARY_FAILURE, "wechat_refused", 45011, "发送得太快，平台要求等一会儿"),
+        (PushStatus.TEMPORARY_FAILURE, "wechat_refused", 99999, "平台没有接受"),
+    ],
+)
+def test_what_the_platform_said_is_told(add, hr, campaign, status, reason, errcode, sentence):
+    add(status=status, reason=reason, errcode=errcode)
+
+    (row,) = queries.list_pushes(hr, campaign.id).rows
+    (counted,) = queries.get_campaign(hr, campaign.id).reasons
+
+    assert row.reason == counted.words == sentence
 
 
 def test_the_story_of_a_person_names_every_step_once(add, hr, campaign):
