@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from flask import g, render_template
@@ -12,7 +13,6 @@ from flask.typing import ResponseReturnValue
 from channel.workbench.desk import desk_room
 from channel.workbench.ops import words
 from core.clock import utc_now
-from core.log import strike
 from core.queues import FailedJob, QueueName, count_failed_jobs, list_failed_jobs
 from domain.directory.access import Actor, Permission
 from domain.directory.queries import root_org
@@ -36,10 +36,12 @@ REASONS = {
     "no-account": "没有可用的账号，请看“运行状况”",
 }
 JOBS_SHOWN = 20
-LONGEST_ERROR = 160
-# An error may repeat what it was about: what is quoted, Chinese or long stays out.
-_PRIVATE = re.compile(r"'[^']*'|\"[^\"]*\"|[\u3400-\u9fff]+|[\w-]{20,}|\d{5,}")
-_CLASS = re.compile(r"[\w.]{1,80}")
+# What RQ writes, without a traceback, of a job whose worker died.
+ABANDONED = "AbandonedJobError"
+_HEAD = "Traceback (most recent call last):\n"
+_CLASS = re.compile(r"[a-zA-Z_][\w.]{1,80}", re.ASCII)
+_HOUSE = re.escape(str(Path(__file__).parents[3]))
+_PLACE = re.compile(rf'File "{_HOUSE}/([a-z_/]+\.py)", line (\d+)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,21 +112,16 @@ def _failed_line(job: FailedJob) -> FailedLine:
 
 
 def safe_error(traceback: str) -> str:
-    """What was raised, and the first line of what it says, without anything that may be personal.
+    """Which class was raised and where in our code: of what it says anything may be personal.
 
-    ``traceback`` ends in ``module.Class: first line``, which more lines may follow.
+    ``traceback`` ends in ``module.Class: what it says``, and more lines may follow.
     """
-    raised = [line for line in traceback.splitlines() if line and not line[0].isspace()]
-    heads = [
-        number for number, line in enumerate(raised) if line.startswith("Traceback (most recent")
-    ]
-    rest = raised[heads[-1] + 1 :] if heads else raised
-    line = rest[0] if rest else ""
-    name, colon, says = line.partition(":")
+    if ABANDONED in traceback.partition(_HEAD)[0]:
+        return ABANDONED
+    last = traceback.rpartition(_HEAD)[2] if _HEAD in traceback else ""
+    raised = next((line for line in last.splitlines() if line and not line[0].isspace()), "")
+    name = raised.partition(":")[0]
     if not _CLASS.fullmatch(name):
-        return _without_private(line)[:LONGEST_ERROR]
-    return f"{name}{colon}{_without_private(says)}"[:LONGEST_ERROR]
-
-
-def _without_private(text: str) -> str:
-    return _PRIVATE.sub("…", strike(text))
+        return ""
+    places = _PLACE.findall(last.partition(f"\n{name}")[0])
+    return f"{name}（{':'.join(places[-1])}）" if places else name
