@@ -33,11 +33,13 @@ def enqueue_turn() -> int:
 
 
 def ask_for_sync(account_id: int) -> None:
-    """Soon, and once in a while however often it is asked for."""
+    """Soon, and once in a while however often it is asked for. Among the callbacks, which can wait
+    for a call to the platform: welcome codes cannot, a push worker has a thousand messages to send
+    meanwhile, and the one for sheets believes each of its jobs to be a batch."""
     slot = int(utc_now().timestamp() // AGAIN_AFTER_SECONDS)
     job_id = f"templates-{account_id}-{slot}"
     try:
-        enqueue_once(QueueName.PUSH, Job.SYNC_TEMPLATES, account_id, job_id=job_id)
+        enqueue_once(QueueName.INBOX, Job.SYNC_TEMPLATES, account_id, job_id=job_id)
     except RedisError:
         logger.warning("queue unreachable", extra={"job": Job.SYNC_TEMPLATES.name, "count": 1})
 

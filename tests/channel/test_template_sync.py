@@ -12,7 +12,7 @@ from channel.breaker import open_after
 from channel.template_sync import AGAIN_AFTER_SECONDS, NIGHT_HOURS, ask_for_sync, enqueue_turn, sync
 from core import queues
 from core.clock import CHINA
-from core.queues import Job
+from core.queues import Job, QueueName, queue_length
 from core.settings import get_settings
 from domain.directory.accounts import ChannelKind
 from domain.directory.channel_accounts import templates_of
@@ -69,6 +69,12 @@ def test_what_is_asked_for_often_is_done_once_in_a_while(session, queue):
         ask_for_sync(7)
 
     assert queue.args(Job.SYNC_TEMPLATES) == [(7,), (7,)]
+
+
+def test_neither_messages_nor_welcome_codes_wait_for_it(session, queue):
+    ask_for_sync(7)
+
+    assert [name for name in QueueName if queue_length(name)] == [QueueName.INBOX]
 
 
 def test_while_redis_is_away_nothing_is_asked_for(session, monkeypatch, log):
