@@ -333,6 +333,21 @@ def list_campaigns(actor: Actor, *, before: int | None = None) -> Page[CampaignR
     return page_of(rows, PAGE_SIZE, lambda row: row.id)
 
 
+def list_held(actor: Actor) -> dict[tuple[int, MessageKind], datetime]:
+    """Until when nothing of a kind goes out by an account, where that is so."""
+    actor.require(Permission.PUSHES_READ)
+    held = reading().execute(
+        select(Campaign.channel_account_id, Campaign.kind, func.max(Campaign.held_until))
+        .where(
+            Campaign.visible_to(actor),
+            Campaign.status == CampaignStatus.RUNNING,
+            Campaign.held_until > utc_now(),
+        )
+        .group_by(Campaign.channel_account_id, Campaign.kind)
+    )
+    return {(account_id, kind): until for account_id, kind, until in held}
+
+
 def counts_of(campaigns: Sequence[CampaignRow]) -> dict[int, PushCounts]:
     """For a page of campaigns, in one question."""
     rows = _grouped_counts([row.id for row in campaigns])

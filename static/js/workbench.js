@@ -1,4 +1,4 @@
-/* The workbench: what was dropped into the upload zone, checking all rows, polls without network. */
+/* The workbench: what was dropped into the upload zone, checking all rows, the menu, polls without network. */
 "use strict";
 
 function readableSize(bytes) {
@@ -57,6 +57,14 @@ document.addEventListener("change", (event) => {
     }
   }
 });
+
+// On a phone the menu is one line, wider than the screen: it begins at the page one is on.
+const currentPage = document.querySelector(".nav [aria-current]");
+if (currentPage) {
+  const nav = currentPage.closest(".nav");
+  const left = currentPage.getBoundingClientRect().left - nav.getBoundingClientRect().left;
+  nav.scrollLeft += left - (nav.clientWidth - currentPage.offsetWidth) / 2;
+}
 
 // htmx goes on polling by itself; people only need to know why nothing moves.
 function tellPoll(event, text) {

@@ -109,6 +109,21 @@ def test_without_a_campaign_nothing_is_counted(session):
     assert queries.count_campaign("payroll:7") == PushCounts(0, 0, 0, 0, 0, 0)
 
 
+def test_what_is_held_is_told_by_account_and_kind(account, hr):
+    until = utc_now() + LATER
+    make_campaign(account, key="a", held_until=until - timedelta(minutes=1))
+    make_campaign(account, key="b", held_until=until)
+    make_campaign(account, key="c", kind=MessageKind.QUESTION_ANSWERED)
+    make_campaign(account, key="d", held_until=until, org_path="/hq/other/")
+    reminder = {"kind": MessageKind.PAYSLIP_REMINDER}
+    make_campaign(account, key="e", held_until=until, status=CampaignStatus.FINISHED, **reminder)
+    make_campaign(account, key="f", held_until=utc_now() - LATER, **reminder)
+
+    assert queries.list_held(hr) == {(account.id, MessageKind.PAYSLIP_READY): until}
+    with pytest.raises(Forbidden):
+        queries.list_held(make_user("/hq/", Role.AUDITOR))
+
+
 def test_a_page_of_campaigns_is_counted_in_one_question(add, account, hr):
     add(status=PushStatus.DELIVERED)
     add()

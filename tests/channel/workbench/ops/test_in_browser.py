@@ -96,7 +96,7 @@ def everything(account, app_account, received):
     return received("change_external_contact", change_type="add_half_external_contact")
 
 
-BROKEN_WORDS = """[...document.querySelectorAll("th.is-path, td.is-path > span")]
+BROKEN_WORDS = """[...document.querySelectorAll(".api__path")]
     .flatMap(cell => [...cell.childNodes].filter(one => one.nodeType === Node.TEXT_NODE))
     .filter(part => {
         const range = document.createRange();
@@ -113,6 +113,26 @@ def test_paths_of_the_platform_break_after_a_slash_only(desk, everything):
 
         expect(desk.locator(".is-path")).not_to_have_count(0)
         assert desk.evaluate(BROKEN_WORDS) == []
+
+
+def test_on_a_phone_the_menu_begins_at_the_current_page(desk, everything):
+    desk.set_viewport_size(PHONE)
+    for path in ("/ops/", "/ops/usage", "/ops/templates"):
+        desk.goto(path)
+
+        expect(desk.locator(".nav [aria-current]")).to_be_in_viewport(ratio=1)
+        assert desk.evaluate("scrollY") == 0
+
+
+def test_an_api_is_named_once_on_a_laptop_and_on_every_card_of_a_phone(desk, everything):
+    for size, times in ((LAPTOP, 1), (PHONE, 2)):
+        desk.set_viewport_size(size)
+        desk.goto("/ops/usage")
+        names = desk.locator("th .api").filter(has_text="get_follow_user_list")
+        shown = names.evaluate_all(
+            "all => all.filter(one => getComputedStyle(one).clipPath === 'none').length"
+        )
+        assert (names.count(), shown) == (2, times)
 
 
 def test_every_page_fits_a_laptop_and_a_phone(desk, everything):

@@ -1,12 +1,15 @@
 """What may still be called, what is closed, and what needs a person."""
 
+from datetime import timedelta
+
 from channel import budget
 from channel.alarms import note_alarm
 from channel.breaker import open_after
 from channel.budget import Caller, Priority
+from core.clock import china_time, utc_now
 from domain.directory.accounts import ChannelKind
 from domain.directory.channel_accounts import set_account_enabled
-from tests.factories import make_channel_account, make_operator
+from tests.factories import make_campaign, make_channel_account, make_operator
 
 API = "/cgi-bin/externalcontact/list"
 
@@ -34,20 +37,59 @@ def test_calls_are_shown_by_corp_and_window(client, operator, app_account):
     assert "本机地址" in page
 
 
-def test_what_is_nearly_used_up_is_marked(client, operator, app_account):
+def test_what_is_nearly_used_up_is_marked(client, operator, account, app_account):
     budget.take(
         Caller(ChannelKind.WECOM_APP, "ww1", "1000002"), "/cgi-bin/ticket/get", Priority.WELCOME, 1
     )
     assert "企业微信 ww1 · 应用 1000002" in client.get("/ops/usage").text
-    call("ww1", 1900)
-    call("ww1", 100)
+    menus = Caller(ChannelKind.OFFICIAL_ACCOUNT, account.appid)
+    budget.take(menus, "/cgi-bin/menu/create", Priority.WELCOME, 799)
     assert "将用完" not in client.get("/ops/usage/now").text
-    budget.block("ww1", API)
+    budget.take(menus, "/cgi-bin/menu/create", Priority.WELCOME, 1)
 
     page = client.get("/ops/usage/now").text
 
-    assert "暂停" in page
+    assert page.count("将用完") == 1
     assert "<html" not in page
+
+
+def test_what_is_paused_is_said_once_and_not_of_each_window(client, operator, app_account):
+    call("ww1")
+    budget.block("ww1", API)
+
+    page = client.get("/ops/usage").text
+
+    assert page.count("读取客户名单：这个接口已暂停，到 ") == 1
+    assert page.count("暂停") == 1 + page.count("哪些被暂停")
+    assert page.count("is-again") == 2  # of the corp and of our address: an hour after a minute
+
+
+def test_apis_have_names_with_the_path_below(client, operator, account):
+    wechat = Caller(ChannelKind.OFFICIAL_ACCOUNT, account.appid, "")
+    for api in ("/cgi-bin/message/template/send", "/cgi-bin/stable_token"):
+        budget.take(wechat, api, Priority.PAYSLIP, 1)
+
+    page = client.get("/ops/usage").text
+
+    assert "公众号模板消息<small" in page
+    assert page.count("获取令牌<small") == 2  # a day and a minute
+    assert page.count("is-again") == 1
+    assert "message/<wbr>template/<wbr>send" in page
+
+
+def test_an_alarm_names_the_kind_of_message_and_how_long_it_waits(client, operator, account):
+    send = "/cgi-bin/message/template/send"
+    note_alarm(account.id, f"{send}#payslip_ready", 40037)
+    note_alarm(account.id, f"{send}#question_answered.thing1", 47003)
+    until = utc_now() + timedelta(minutes=10)
+    make_campaign(account, held_until=until)
+
+    page = client.get("/ops/usage").text
+
+    assert "公众号模板消息 · 工资条通知<small" in page
+    assert "公众号模板消息 · 提问的回复 · 字段 thing1<small" in page
+    assert page.count("这种消息已暂停，到 ") == 1
+    assert f"{china_time(until):%H:%M}" in page
 
 
 def test_a_block_of_an_api_without_known_limits_is_shown(client, operator, account):
@@ -65,7 +107,7 @@ def test_a_closed_account_and_its_alarms_say_what_to_do(client, operator, accoun
 
     page = client.get("/ops/usage").text
 
-    assert "已暂停请求，到" in page
+    assert "：整个账号已暂停请求，到" in page
     assert "rotate demo-oa" in page
     assert "cgi-bin/<wbr>stable_token" in page
 
