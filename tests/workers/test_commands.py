@@ -371,10 +371,15 @@ def test_the_doctor_names_the_cure(run, answer, says, advice):
 # --- pushes ---------------------------------------------------------------------------------
 
 
-def test_nothing_stuck_is_nothing_to_say(run):
-    quiet = run.invoke(args=["pushes", "stuck"])
+@pytest.mark.parametrize(
+    ("command", "sentence"), [("stuck", "没有停住的消息\n"), ("dead", "没有放弃的消息\n")]
+)
+def test_nothing_is_said_to_people_and_is_no_line_to_programs(run, command, sentence):
+    read = run.invoke(args=["pushes", command])
+    told = run.invoke(args=["pushes", command, "--json"])
 
-    assert (quiet.exit_code, quiet.output) == (0, "")
+    assert (read.exit_code, read.output) == (0, sentence)
+    assert (told.exit_code, told.output) == (0, "")
 
 
 def test_what_is_stuck_is_told_with_ids_only(run):

@@ -20,7 +20,8 @@ pushes = click.Group("pushes", help="Messages out: what is stuck, what was given
 def stuck(as_json: bool) -> None:
     """What ought to have moved and has not, one a line, the oldest first.
 
-    Exit status 1 when something is stuck; what is `unknown` is listed, and is not stuck.
+    Exit status 1 when something is stuck; what is `unknown` is listed, and is not stuck. With
+    --json each is an object on a line of its own, and no line means that there is nothing.
     """
     rows = list_stuck(Actor.system())
     for row in rows:
@@ -30,6 +31,8 @@ def stuck(as_json: bool) -> None:
         else:
             shown = (*line.values(), WORDS[row.kind], ADVICE[row.kind])
             click.echo("\t".join(str(value) for value in shown))
+    if not rows and not as_json:
+        click.echo("没有停住的消息")
     sys.exit(any(row.is_stuck for row in rows))
 
 
@@ -47,8 +50,14 @@ def _stuck_line(row: StuckRow) -> dict[str, object]:
 @click.option("--json", "as_json", is_flag=True)
 @with_appcontext
 def dead(as_json: bool) -> None:
-    """What nobody tries again, of the campaigns of a week: counted by account, reason, errcode."""
-    for row in list_dead_letters(Actor.system()):
+    """What nobody tries again, of the campaigns of a week: counted by account, reason, errcode.
+
+    With --json each is an object on a line of its own, and no line means that there is nothing.
+    """
+    rows = list_dead_letters(Actor.system())
+    if not rows and not as_json:
+        click.echo("没有放弃的消息")
+    for row in rows:
         line = {
             "account": row.account,
             "status": row.status.value,
