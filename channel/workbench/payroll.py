@@ -173,8 +173,17 @@ def _batch_page(detail: BatchDetail) -> dict[str, object]:
     if detail.row.status is BatchStatus.PUBLISHED:
         values |= _recipients(detail.row.id)
         values |= _notices(detail)
-        values["may_remind"] = actor.may(Permission.PUSHES_CONTROL)
+        values |= _reminder(actor, detail)
     return values
+
+
+def _reminder(actor: Actor, detail: BatchDetail) -> dict[str, object]:
+    """Whether those who have not read may be reminded now, or why not yet."""
+    row = detail.row
+    if row.read >= row.slips or not actor.may(Permission.PUSHES_CONTROL):
+        return {"may_remind": False, "not_yet": ""}
+    refusal = service.find_reminder_refusal(actor, row.id, row.published_at)
+    return {"may_remind": refusal is None, "not_yet": refusal.sentence if refusal else ""}
 
 
 def _notices(detail: BatchDetail) -> dict[str, object]:

@@ -16,11 +16,12 @@ class BatchNotPublished(Conflict):
     code, message = "batch_not_published", "这份工资表还没有发布"
 
 
+class NoticeUnderWay(Conflict):
+    code, message = "notice_under_way", "通知还没有发完，发完 12 小时后可以提醒"
+
+
 class RemindedLately(Conflict):
-    code, message = (
-        "reminded_lately",
-        "通知还没有发完，或者 12 小时内已经通知过，请过一段时间再提醒",
-    )
+    code, message = "reminded_lately", "12 小时内已经通知过，{when} 以后可以提醒"
 
 
 class NoticeTimeWrong(BadInput):

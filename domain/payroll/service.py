@@ -7,12 +7,13 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import Row, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from core.clock import business_date, utc_now
 from core.db import after_commit, reading, transaction
+from core.errors import Conflict
 from core.files import files
 from core.log import logger
 from core.money import Fen
@@ -40,6 +41,7 @@ from domain.payroll.errors import (
     NothingToPublish,
     NoticesNotOpen,
     NoticeTimeWrong,
+    NoticeUnderWay,
     PeriodMissing,
     RemindedLately,
     RowDecided,
@@ -70,13 +72,14 @@ from domain.payroll.sheets import (
 )
 from domain.payroll.sheets import HeldRow as HeldContent
 from domain.pushes.audiences import audience
-from domain.pushes.campaigns import NewCampaign, request_campaign
-from domain.pushes.models import Campaign, CampaignStatus, MessageKind
+from domain.pushes.campaigns import OPEN, NewCampaign, request_campaign
+from domain.pushes.models import Campaign, CampaignStatus, MessageKind, Push
 from domain.pushes.queries import about, told_since
 
 # Who a campaign is for; the names stand in campaigns and may not change.
 PAYSLIPS, UNREAD_PAYSLIPS = "payslips", "unread-payslips"
 REMIND_AFTER = timedelta(hours=12)
+ALIVE = frozenset({CampaignStatus.RUNNING, CampaignStatus.PAUSED})
 # A notice of a published slip that comes later than this is not news any more.
 NOTICE_WITHIN = timedelta(days=7)
 
@@ -508,7 +511,10 @@ def remind_unread(actor: Actor, batch_id: int) -> Campaign:
         batch = _own_batch_for_update(session, actor, batch_id)
         if batch.status is not BatchStatus.PUBLISHED:
             raise BatchNotPublished
-        reminders = _refuse_told_lately(session, batch)
+        refusal = _reminder_refusal(session, batch.id, batch.published_at)
+        if refusal:
+            raise refusal
+        reminders = len(_notices(session, batch.id, Campaign.key != campaign_key(batch.id)))
         campaign = request_campaign(
             session,
             NewCampaign(
@@ -527,20 +533,74 @@ def remind_unread(actor: Actor, batch_id: int) -> Campaign:
     return campaign
 
 
-def _refuse_told_lately(session: Session, batch: PayrollBatch) -> int:
-    """How many reminders there were. The notice may have been put off, or gone out bit by bit."""
-    before = session.execute(
-        select(Campaign.key, Campaign.starts_at, Campaign.status).where(
-            about(campaign_key(batch.id))
+def find_reminder_refusal(
+    actor: Actor, batch_id: int, published_at: datetime | None
+) -> Conflict | None:
+    """Why ``remind_unread`` would refuse now, for a caller to whom the batch was shown."""
+    try:
+        account_for_notices(actor)
+    except NoticesNotOpen as refusal:
+        return refusal
+    return _reminder_refusal(reading(), batch_id, published_at)
+
+
+def _reminder_refusal(
+    session: Session, batch_id: int, published_at: datetime | None
+) -> NoticeUnderWay | RemindedLately | None:
+    """The notice may have been put off, or gone out bit by bit."""
+    now = utc_now()
+    notices = _notices(session, batch_id, Campaign.status != CampaignStatus.CANCELLED)
+    said_at = max([published_at or now, *(one.starts_at for one in notices)])
+    unread = _payslips(batch_id).where(Payslip.read_at.is_(None))
+    has_some = session.scalar(select(_unread_payslips(batch_id).exists() | ~unread.exists()))
+    if has_some and now - said_at >= REMIND_AFTER:
+        return None
+    if said_at > now or _is_under_way(session, batch_id, notices, unread):
+        return NoticeUnderWay()
+    if not has_some:
+        said_at = max(said_at, _first_told(session, batch_id, unread))
+    return RemindedLately(when=policy.moment_in_words(said_at + REMIND_AFTER, now))
+
+
+def _notices(session: Session, batch_id: int, *which: Any) -> Sequence[Row[Any]]:
+    """The campaign that told of the batch and its reminders."""
+    columns = select(Campaign.starts_at, Campaign.status, Campaign.prepared_at)
+    return session.execute(columns.where(about(campaign_key(batch_id)), *which)).all()
+
+
+def _is_under_way(
+    session: Session, batch_id: int, notices: Sequence[Row[Any]], unread: Select[Any]
+) -> bool:
+    """Whether somebody who has not read will still be told."""
+    if any(one.prepared_at is None and one.status in ALIVE for one in notices):
+        return True
+    people = unread.with_only_columns(Payslip.employee_id)
+    waiting = (
+        select(Push.id)
+        .join(Campaign, Campaign.id == Push.campaign_id)
+        .where(
+            about(campaign_key(batch_id)),
+            Push.status.in_(OPEN),
+            Push.employee_id.in_(people),
         )
-    ).all()
-    begun = [one.starts_at for one in before if one.status is not CampaignStatus.CANCELLED]
-    said_at = max([batch.published_at or utc_now(), *begun])
-    unread = _payslips(batch.id).where(Payslip.read_at.is_(None)).exists()
-    waiting = session.scalar(select(unread & ~_unread_payslips(batch.id).exists()))
-    if waiting or utc_now() - said_at < REMIND_AFTER:
-        raise RemindedLately
-    return sum(one.key != campaign_key(batch.id) for one in before)
+    )
+    return bool(session.scalar(select(waiting.exists())))
+
+
+def _first_told(session: Session, batch_id: int, unread: Select[Any]) -> datetime:
+    """When the one of those who have not read was told whose last notice is the oldest."""
+    last = (
+        select(func.max(Push.sent_at).label("sent_at"))
+        .join(Campaign, Campaign.id == Push.campaign_id)
+        .where(
+            about(campaign_key(batch_id)),
+            Push.employee_id.in_(unread.with_only_columns(Payslip.employee_id)),
+        )
+        .group_by(Push.employee_id)
+        .subquery()
+    )
+    first: datetime = session.execute(select(func.min(last.c.sent_at))).scalar_one()
+    return first
 
 
 def campaign_key(batch_id: int) -> str:

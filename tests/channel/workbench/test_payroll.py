@@ -550,11 +550,14 @@ def test_a_published_batch_leads_to_its_campaign(client, published, session):
 
 def test_who_has_not_read_is_reminded_once_in_a_while(client, published, session):
     remind = f"/hr/payroll/{published.id}/remind"
-    assert f'action="{remind}"' in client.get(f"/hr/payroll/{published.id}").text
+    page = client.get(f"/hr/payroll/{published.id}").text
+    assert f'action="{remind}"' not in page
+    assert "提醒未读的人：12 小时内已经通知过" in page
     assert "12 小时内已经通知过" in follow(client, client.post(remind))
 
     with time_machine.travel(utc_now() + timedelta(hours=13), tick=True):
         client.sign_in("/hr", user_id=make_hr().id)
+        assert f'action="{remind}"' in client.get(f"/hr/payroll/{published.id}").text
         page = follow(client, client.post(remind))
 
     reminder = session.scalars(select(Campaign).order_by(Campaign.id.desc())).first()

@@ -19,6 +19,7 @@ from domain.payroll.errors import (
     NothingToPublish,
     NoticesNotOpen,
     NoticeTimeWrong,
+    NoticeUnderWay,
     RemindedLately,
 )
 from domain.payroll.models import BatchStatus, PayrollBatch
@@ -124,7 +125,7 @@ def test_nobody_is_reminded_twice_within_half_a_day(session, hr, clock):
     clock.move_to(NOON + service.REMIND_AFTER)
     service.remind_unread(hr, batch.id)
 
-    with pytest.raises(RemindedLately):
+    with pytest.raises(NoticeUnderWay):  # the reminder is not out yet
         service.remind_unread(hr, batch.id)
     clock.shift(service.REMIND_AFTER)
     service.remind_unread(hr, batch.id)
@@ -156,7 +157,7 @@ def test_a_notice_that_was_put_off_is_not_followed_by_a_reminder_at_once(session
     tell(batch, starts_at=later)
     for wait in (service.REMIND_AFTER, timedelta(days=2), timedelta(days=2, hours=11)):
         clock.move_to(NOON + wait)
-        with pytest.raises(RemindedLately):
+        with pytest.raises((NoticeUnderWay, RemindedLately)):
             service.remind_unread(hr, batch.id)
 
     clock.move_to(later + service.REMIND_AFTER)
@@ -209,6 +210,51 @@ def test_while_all_who_have_not_read_were_told_lately_nobody_is_reminded(session
         service.remind_unread(hr, batch.id)
 
     assert len(stored_campaigns(session)) == 1
+
+
+def why_not(hr, batch):
+    refusal = service.find_reminder_refusal(hr, batch.id, batch.published_at)
+    return refusal and refusal.sentence
+
+
+@pytest.mark.parametrize(
+    ("sent_at", "wait", "when"),
+    [
+        (NOON, timedelta(0), "明天 00:00"),
+        (NOON, timedelta(hours=12), ""),
+        (NOON + timedelta(hours=9), timedelta(hours=13), "今天 09:00"),
+    ],
+)
+def test_from_when_on_a_reminder_is_possible_is_told(session, hr, clock, sent_at, wait, when):
+    batch = make_batch()
+    sent = {"status": PushStatus.SENT, "sent_at": sent_at}
+    tell(batch, *[(slip, sent) for slip in slips_of(batch, 2)])
+    clock.shift(wait)
+
+    expected = f"12 小时内已经通知过，{when} 以后可以提醒" if when else None
+    assert why_not(hr, batch) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "fields"),
+    [
+        (PushStatus.SENT, {"starts_at": NOON + timedelta(days=1)}),
+        (PushStatus.SENT, {"prepared_at": None}),
+        (PushStatus.CREATED, {}),
+    ],
+)
+def test_while_the_notice_is_not_out_no_time_is_promised(session, hr, status, fields):
+    batch = make_batch()
+    [slip] = slips_of(batch, 1)
+    tell(batch, (slip, {"status": status, "sent_at": NOON}), **fields)
+
+    assert why_not(hr, batch) == "通知还没有发完，发完 12 小时后可以提醒"
+    with pytest.raises(NoticeUnderWay):
+        service.remind_unread(hr, batch.id)
+
+
+def test_without_an_official_account_the_page_says_so_beforehand(session):
+    assert why_not(make_hr(), make_batch(payslips=1)) == NoticesNotOpen.message
 
 
 def test_a_draft_reminds_nobody(session, hr):
