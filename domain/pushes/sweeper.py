@@ -113,7 +113,7 @@ def _due(now: datetime) -> Sequence[Any]:
         )
         .subquery()
     )
-    of_each = select(due).where(due.c.place <= WINDOW * CHUNK).order_by(due.c.place)
+    of_each = select(due).where(due.c.place <= WINDOW * CHUNK).order_by(due.c.place, due.c.id)
     return reading().execute(of_each).all()
 
 
